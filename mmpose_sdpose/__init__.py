@@ -1,0 +1,36 @@
+"""SDPose and LADPose for MMPose 1.x. Importing this package registers all its parts."""
+
+from .compat import allow_mmengine_checkpoints, import_mmpose, is_check_run
+from .version import __version__
+
+__all__ = ['__version__']
+
+_SUPPORTED = {'mmengine': ('0.10.0', '1.0.0'), 'mmpose': ('1.3.0', '2.0.0')}
+
+
+def _check_versions() -> None:
+    """Raise an ImportError that says what to do, instead of failing somewhere inside MMPose."""
+    from importlib import import_module
+
+    for name, (lowest, limit) in _SUPPORTED.items():
+        try:
+            found = import_module(name).__version__
+        except ImportError as error:
+            raise ImportError(
+                f'mmpose_sdpose needs {name} {lowest} or later, whose import failed with: {error}. '
+                '`python -m mmpose_sdpose.tools.check` lists what is missing and how to mend it.'
+            ) from error
+        from mmengine.utils import digit_version
+
+        if not digit_version(lowest) <= digit_version(found) < digit_version(limit):
+            raise ImportError(
+                f'mmpose_sdpose needs {name} >= {lowest} and < {limit}, but {found} is installed. '
+                '`python -m mmpose_sdpose.tools.check` shows the versions that work together.'
+            )
+
+
+if not is_check_run():
+    _check_versions()
+    allow_mmengine_checkpoints()
+    import_mmpose()
+    from . import datasets, engine, models  # noqa: F401

@@ -1,0 +1,5 @@
+"""Data sets registered into ``mmpose.registry.DATASETS``."""
+
+from .checked_datasets import CheckedCocoDataset, CheckedCrowdPoseDataset
+
+__all__ = ['CheckedCocoDataset', 'CheckedCrowdPoseDataset']

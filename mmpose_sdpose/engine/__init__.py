@@ -1,0 +1,3 @@
+from .hooks import CheckpointGuardHook
+
+__all__ = ['CheckpointGuardHook']

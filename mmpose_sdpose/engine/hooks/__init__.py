@@ -1,0 +1,3 @@
+from .checkpoint_guard_hook import CheckpointGuardHook
+
+__all__ = ['CheckpointGuardHook']

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .position import sine_position_table
+from .token_encoder import TokenEncoder
+
+
+class MultiCycleTransformer(nn.Module):
+    """Keypoint and patch tokens that pass one shared encoder once or several times.
+
+    The feature map is cut into patches, each embedded as a visual token; one learned token for every
+    keypoint goes in front. A second cycle takes the first one's tokens as they are, through the same
+    layers. Chen et al., CVPR 2024, https://arxiv.org/abs/2404.03518; one cycle is TokenPose.
+
+    Args:
+        in_channels: Channels of the feature map.
+        in_featuremap_size: Width and height of the feature map, in cells.
+        patch_size: Rows and columns of a patch, in cells; must divide the feature map.
+        num_keypoints: Number of keypoint tokens K.
+        encoder: Arguments of :class:`TokenEncoder`.
+
+    Shape:
+        (B, in_channels, H, W) -> one (B, K + N, D) for each cycle, keypoint tokens first
+
+    Raises:
+        ValueError: If the patches do not tile the feature map, or a later feature map has another size.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        in_featuremap_size: tuple[int, int],
+        patch_size: tuple[int, int],
+        num_keypoints: int,
+        encoder: dict,
+    ) -> None:
+        super().__init__()
+        self.in_featuremap_size = tuple(in_featuremap_size)
+        self.num_keypoints = num_keypoints
+        width, height = in_featuremap_size
+        self.grid_size = _grid_size((height, width), patch_size)
+        self.encoder = TokenEncoder(**encoder)
+        embed_dims = self.encoder.embed_dims
+        self.keypoint_tokens = nn.Parameter(torch.zeros(1, num_keypoints, embed_dims))
+        self.patch_embed = nn.Conv2d(in_channels, embed_dims, patch_size, stride=patch_size)
+        # Keypoint tokens have no position: zero rows let one addition serve both kinds of token.
+        position = sine_position_table(*self.grid_size, embed_dims)
+        position = torch.cat([torch.zeros(1, num_keypoints, embed_dims), position], dim=1)
+        self.register_buffer('position', position, persistent=False)
+        nn.init.trunc_normal_(self.keypoint_tokens, std=0.02)
+
+    def forward(self, feature_map: Tensor, num_cycles: int = 1) -> list[Tensor]:
+        tokens = self.embed(feature_map)
+        cycles = []
+        for _ in range(num_cycles):
+            tokens = self.encoder(tokens, self.position)
+            cycles.append(tokens)
+        return cycles
+
+    def embed(self, feature_map: Tensor) -> Tensor:
+        """Tokens before the first layer, position added: (B, K + N, D)."""
+        height, width = feature_map.shape[-2:]
+        if (width, height) != self.in_featuremap_size:
+            raise ValueError(
+                f'the feature map is {width}x{height} (W x H), but the head was built for '
+                f'in_featuremap_size={self.in_featuremap_size}: make it the input size divided by '
+                'the stride of the backbone'
+            )
+        visual = self.patch_embed(feature_map).flatten(2).transpose(1, 2)
+        keypoint = self.keypoint_tokens.expand(len(visual), -1, -1)
+        return torch.cat([keypoint, visual], dim=1) + self.position
+
+
+def _grid_size(feature_size: tuple[int, int], patch_size: tuple[int, int]) -> tuple[int, int]:
+    """Token rows and columns, if the patches tile the feature map without rest."""
+    for name, size, patch in zip(('rows', 'columns'), feature_size, patch_size):
+        if patch < 1 or size % patch:
+            raise ValueError(
+                f'the feature map has {size} {name}, which patch_size={tuple(patch_size)} '
+                f'(rows, columns) does not divide: choose a divisor of {size} or another input size'
+            )
+    return feature_size[0] // patch_size[0], feature_size[1] // patch_size[1]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from .attention import TokenAttention
+
+
+class TokenEncoderLayer(nn.Module):
+    """Pre-norm transformer layer: attention, then an MLP with exact GELU, both residual.
+
+    Args:
+        embed_dims: Token width D.
+        num_heads: Number of attention heads; must divide ``embed_dims``.
+        mlp_ratio: Hidden width of the MLP in units of D.
+
+    Shape:
+        (B, N, D) -> (B, N, D)
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        hidden_dims = int(embed_dims * mlp_ratio)
+        if hidden_dims < 1:
+            raise ValueError(f'mlp_ratio ({mlp_ratio}) must leave at least one hidden unit')
+        self.norm1 = nn.LayerNorm(embed_dims)
+        self.attn = TokenAttention(embed_dims, num_heads)
+        self.norm2 = nn.LayerNorm(embed_dims)
+        self.mlp = nn.Sequential(
+            nn.Linear(embed_dims, hidden_dims), nn.GELU(), nn.Linear(hidden_dims, embed_dims)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.attn(self.norm1(tokens))
+        return tokens + self.mlp(self.norm2(tokens))
+
+    def with_map(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the layer's attention map (B, heads, N, N)."""
+        attended, attention_map = self.attn.with_map(self.norm1(tokens))
+        tokens = tokens + attended
+        return tokens + self.mlp(self.norm2(tokens)), attention_map
+
+
+class TokenEncoder(nn.Module):
+    """A stack of encoder layers that re-adds the position before every layer but the first.
+
+    The position goes onto the residual stream and accumulates there ("sine-full" of the official
+    TokenPose and SDPose code). There is no norm after the last layer.
+
+    Args:
+        embed_dims: Token width D.
+        depth: Number of layers.
+        num_heads: Number of attention heads; must divide ``embed_dims``.
+        mlp_ratio: Hidden width of the MLPs in units of D.
+
+    Shape:
+        tokens (B, N, D), position (1, N, D) -> (B, N, D)
+
+    Raises:
+        ValueError: If ``depth`` is below 1, or from the layers.
+    """
+
+    def __init__(
+        self, embed_dims: int = 192, depth: int = 12, num_heads: int = 8, mlp_ratio: float = 3.0
+    ) -> None:
+        super().__init__()
+        if depth < 1:
+            raise ValueError(f'depth ({depth}) must be at least 1')
+        self.embed_dims = embed_dims
+        self.layers = nn.ModuleList(
+            TokenEncoderLayer(embed_dims, num_heads, mlp_ratio) for _ in range(depth)
+        )
+
+    def forward(self, tokens: Tensor, position: Tensor) -> Tensor:
+        return self.with_maps(tokens, position, ())[0]
+
+    def with_maps(
+        self, tokens: Tensor, position: Tensor, map_layers: Sequence[int]
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """The same, and the attention maps (B, heads, N, N) of the layers asked for (from 0)."""
+        maps = {}
+        for index, layer in enumerate(self.layers):
+            if index:
+                tokens = tokens + position
+            if index in map_layers:
+                tokens, maps[index] = layer.with_map(tokens)
+            else:
+                tokens = layer(tokens)
+        return tokens, maps

@@ -1,0 +1,1 @@
+"""What `mim train|test|run mmpose_sdpose …` starts."""

@@ -1,0 +1,62 @@
+"""Turn an official SDPose or TokenPose checkpoint into one that `mim test` loads."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.utils import read_state_dict, write_checkpoint
+from mmpose_sdpose.utils.configs import build_model, coco_configs, find_config
+from mmpose_sdpose.utils.official_checkpoint import convert_state_dict
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='convert_checkpoint', description=__doc__)
+    parser.add_argument('src', help='official checkpoint: a state dict, bare or under "state_dict"')
+    parser.add_argument('dst', help='where to write ours; never overwritten unless --overwrite')
+    parser.add_argument('--config', help='our config for it, a path or a name; default: found out')
+    parser.add_argument('--overwrite', action='store_true', help='replace DST if it exists')
+    return parser.parse_args()
+
+
+def convert(src: str, config: str | None) -> tuple[Path, dict]:
+    """The config that fits and the converted state dict.
+
+    Raises:
+        ValueError: If no config, or the one given, fits the weights.
+    """
+    official = read_state_dict(src)
+    if config is not None:
+        path = find_config(config)
+        return path, convert_state_dict(official, build_model(path))
+    # The shapes of an SDPose and its TokenPose are the same; the name of the encoder tells.
+    method = 'sdpose' if any('.transformer_layer1.' in key for key in official) else 'tokenpose'
+    complaints = {}
+    for path in coco_configs(method):
+        try:
+            return path, convert_state_dict(official, build_model(path))
+        except ValueError as error:
+            complaints[path] = str(error)
+    closest, complaint = min(complaints.items(), key=lambda item: item[1].count('\n'))
+    raise ValueError(f'no COCO config fits {src}; the closest is {closest.name}: {complaint}')
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        if Path(args.dst).exists() and not args.overwrite:
+            raise FileExistsError(f'{args.dst} exists: choose another name, or say --overwrite')
+        config, state_dict = convert(args.src, args.config)
+        write_checkpoint(dict(state_dict=state_dict), args.dst, args.overwrite)
+    except (OSError, ValueError) as error:
+        print(f'convert_checkpoint: {error}', file=sys.stderr)
+        return 1
+    print(f'{len(state_dict)} entries converted for {config.name}')
+    print(f'mim test mmpose_sdpose {config.name} --checkpoint {args.dst}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

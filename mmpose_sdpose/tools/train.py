@@ -1,0 +1,6 @@
+"""`mim train mmpose_sdpose CONFIG …`: MMPose's own train script, with this package registered."""
+
+from mmpose_sdpose.tools.mmpose_script import run_mmpose_script
+
+if __name__ == '__main__':
+    run_mmpose_script('train.py')

@@ -1,0 +1,83 @@
+"""Reading checkpoints without running what is in them, and writing them whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Load a checkpoint file with ``weights_only`` on.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is truncated, is no checkpoint, or holds objects other than weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'no checkpoint at {path}')
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).split('\n')[0]
+        if 'GLOBAL' in str(error) or 'global' in str(error):
+            raise ValueError(
+                f'{path} holds Python objects other than weights and was refused, nothing of it '
+                'was run: get the checkpoint from a source you trust, or save its state dict alone'
+            ) from error
+        raise ValueError(f'{path} is truncated or no checkpoint ({reason})') from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).split('\n')[0]
+        raise ValueError(
+            f'{path} is truncated or no checkpoint ({reason}): copy or download it again'
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint')
+    return checkpoint
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """The weights in a checkpoint: bare or under ``state_dict``, with or without ``module.``.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`read_checkpoint`, or if there are no weights in it.
+    """
+    checkpoint = read_checkpoint(path)
+    state_dict = checkpoint.get('state_dict', checkpoint)
+    if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
+        raise ValueError(
+            f'{path} holds no weights: expected tensors, bare or under "state_dict", found '
+            f'the entries {sorted(map(str, checkpoint))[:8]}'
+        )
+    return {
+        key[len('module.') :] if key.startswith('module.') else key: value
+        for key, value in state_dict.items()
+    }
+
+
+def write_checkpoint(checkpoint: dict[str, Any], path: str | Path, overwrite: bool = False) -> None:
+    """Save a checkpoint under its name only once it is whole.
+
+    Raises:
+        FileExistsError: If ``path`` exists and ``overwrite`` is off.
+        OSError: If the folder cannot be written or the disk is full; no file is left behind.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f'{path} exists and is not overwritten unasked')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            torch.save(checkpoint, file)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,60 @@
+"""Where the package's configs are: beside the package in a checkout, in ``.mim`` once installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from torch import nn
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def configs_dir() -> Path:
+    """The folder ``configs`` of this package.
+
+    Raises:
+        FileNotFoundError: If the package was installed without it.
+    """
+    for folder in (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs'):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f'no configs in {_PACKAGE}: install the package with pip')
+
+
+def model_configs() -> list[Path]:
+    """Every config of a model, without the bases."""
+    return sorted((configs_dir() / 'body_2d_keypoint').rglob('*.py'))
+
+
+def coco_configs(method: str) -> list[Path]:
+    """The COCO configs of a method (``sdpose``, ``tokenpose``): those the official weights are for."""
+    return sorted((configs_dir() / 'body_2d_keypoint' / method / 'coco').glob('*.py'))
+
+
+def find_config(name: str | Path) -> Path:
+    """A config by its path, or by its file name among the package's own (``.py`` may be left out).
+
+    Raises:
+        FileNotFoundError: If there is none; names those that come close.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    wanted = Path(name).name.removesuffix('.py')
+    configs = {path.stem: path for path in model_configs()}
+    if wanted in configs:
+        return configs[wanted]
+    close = [stem for stem in configs if any(part in stem for part in wanted.split('_')[1:2])]
+    raise FileNotFoundError(
+        f'no config {name}: neither a file nor one of\n  ' + '\n  '.join(close or configs)
+    )
+
+
+def build_model(config: str | Path) -> nn.Module:
+    """The model of a config, from random weights: nothing is downloaded."""
+    cfg = Config.fromfile(find_config(config))
+    cfg.model.backbone.pop('init_cfg', None)
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    return MODELS.build(cfg.model)

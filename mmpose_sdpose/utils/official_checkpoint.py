@@ -1,0 +1,82 @@
+"""Names of the official SDPose and TokenPose weights, and ours for them."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor, nn
+
+POSITION_KEY = 'keypoint_head.tokenpose.pos_embedding'
+
+# Official name (regular expression) -> ours. The MLP and attention live in nested wrappers there.
+_LAYER = r'keypoint_head\.tokenpose\.transformer(?:_layer1)?\.layers\.(\d+)\.'
+_RENAMES = [
+    (r'(backbone\..+)', r'\1'),
+    (r'keypoint_head\.tokenpose\.keypoint_token', 'head.mct.keypoint_tokens'),
+    (r'keypoint_head\.tokenpose\.patch_to_embedding\.(.+)', r'head.mct.patch_embed.\1'),
+    (r'keypoint_head\.tokenpose\.mlp_head\.(.+)', r'head.heatmap_mlp.\1'),
+    (_LAYER + r'0\.fn\.norm\.(.+)', r'head.mct.encoder.layers.\1.norm1.\2'),
+    (_LAYER + r'0\.fn\.fn\.to_qkv\.(.+)', r'head.mct.encoder.layers.\1.attn.qkv.\2'),
+    (_LAYER + r'0\.fn\.fn\.to_out\.0\.(.+)', r'head.mct.encoder.layers.\1.attn.proj.\2'),
+    (_LAYER + r'1\.fn\.norm\.(.+)', r'head.mct.encoder.layers.\1.norm2.\2'),
+    (_LAYER + r'1\.fn\.fn\.net\.0\.(.+)', r'head.mct.encoder.layers.\1.mlp.0.\2'),
+    (_LAYER + r'1\.fn\.fn\.net\.3\.(.+)', r'head.mct.encoder.layers.\1.mlp.2.\2'),
+]
+
+
+def our_name(official: str) -> str | None:
+    """Our name for an official weight, or None if it belongs to no model known here."""
+    for pattern, replacement in _RENAMES:
+        if re.fullmatch(pattern, official):
+            return re.sub(pattern, replacement, official)
+    return None
+
+
+def convert_state_dict(official: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Weights of an official checkpoint under our names and in our shapes, checked against a model.
+
+    Args:
+        official: State dict of the official code, without ``module.``.
+        model: The model it is meant for, built from our config.
+
+    Raises:
+        ValueError: Lists the entries that are unknown, missing or of another shape.
+    """
+    expected = model.state_dict()
+    converted, complaints = {}, []
+    for key, value in official.items():
+        name = our_name(key)
+        if key == POSITION_KEY:
+            complaints += _check_position(value, model)
+        elif name not in expected:
+            complaints.append(f'unknown: {key}')
+        else:
+            converted[name] = _reshape(name, value, expected[name])
+            if converted[name].shape != expected[name].shape:
+                complaints.append(
+                    f'shape: {key} is {tuple(value.shape)}, the config has '
+                    f'{tuple(expected[name].shape)} for {name}'
+                )
+    complaints += [f'missing: {name}' for name in expected if name not in converted]
+    if complaints:
+        raise ValueError(
+            f'{len(complaints)} entries do not fit the config:\n  ' + '\n  '.join(complaints)
+        )
+    return converted
+
+
+def _reshape(name: str, value: Tensor, expected: Tensor) -> Tensor:
+    """A patch is embedded by a Linear there, by a convolution here: the same numbers, reordered."""
+    if name != 'head.mct.patch_embed.weight' or value.numel() != expected.numel():
+        return value
+    embed_dims, channels, rows, columns = expected.shape
+    return value.reshape(embed_dims, rows, columns, channels).permute(0, 3, 1, 2).contiguous()
+
+
+def _check_position(table: Tensor, model: nn.Module) -> list[str]:
+    """The position is a fixed table that we compute: nothing to convert, but it must be the same."""
+    ours = model.head.mct.position[:, model.head.mct.num_keypoints :].to(table)
+    if ours.shape != table.shape or not torch.allclose(ours, table, atol=1e-4):
+        return [f'{POSITION_KEY} is not the sine table of the config']
+    return []

@@ -1,0 +1,66 @@
+"""Package metadata, and the build step that puts configs where MIM and MMEngine look for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+
+
+class BuildWithMim(build_py):
+    """Adds ``mmpose_sdpose/.mim``: copies in a wheel, links in an editable install."""
+
+    def run(self) -> None:
+        super().run()
+        base = ROOT if self.editable_mode else Path(self.build_lib)
+        target = base / 'mmpose_sdpose' / '.mim'
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in ('configs', 'model-index.yml'):
+            source = ROOT / name
+            if self.editable_mode:
+                os.symlink(os.path.relpath(source, target), target / name)
+            elif source.is_dir():
+                shutil.copytree(source, target / name, ignore=shutil.ignore_patterns('__pycache__'))
+            else:
+                shutil.copy2(source, target / name)
+
+
+def version() -> str:
+    scope: dict = {}
+    exec((ROOT / 'mmpose_sdpose' / 'version.py').read_text(), scope)
+    return scope['__version__']
+
+
+setup(
+    name='mmpose_sdpose',
+    version=version(),
+    description='SDPose and LADPose for MMPose 1.x: small keypoint-token pose models that learn '
+    'by distillation',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['mmpose_sdpose', 'mmpose_sdpose.*']),
+    include_package_data=False,
+    python_requires='>=3.9,<3.13',
+    # MMPose and MMCV are not listed: pip would resolve chumpy with them, whose source no longer
+    # builds, and the install would fail even where MMPose is present. The import checks instead.
+    install_requires=[],
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.9',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
+    cmdclass={'build_py': BuildWithMim},
+    zip_safe=False,
+)

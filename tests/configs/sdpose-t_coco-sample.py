@@ -1,0 +1,43 @@
+# SDPose-T learns the 12 people of four real COCO photos by heart: the whole path on real input.
+_base_ = ['../../configs/body_2d_keypoint/sdpose/coco/td-hm_sdpose-t_8xb64-300e_coco-256x192.py']
+
+data_root = '{{$MMPOSE_SDPOSE_DATA:data}}/coco_sample/'
+
+# No augmentation, cross-entropy and a fixed rate: to know 12 people, not to generalise from them.
+train_cfg = dict(max_epochs=300, val_interval=1000)
+optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=20, start_factor=0.01, by_epoch=False),
+    dict(type='CosineAnnealingLR', begin=20, end=300, T_max=280, by_epoch=False),
+]
+model = dict(
+    head=dict(loss=dict(type='HeatmapCrossEntropyLoss')), test_cfg=dict(flip_test=False)
+)
+default_hooks = dict(
+    logger=dict(interval=10),
+    checkpoint=dict(_delete_=True, type='CheckpointHook', interval=50, max_keep_ckpts=1),
+)
+train_dataloader = dict(
+    batch_size=12,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='test_coco.json',
+        data_prefix=dict(img=''),
+        pipeline=[*_base_.val_pipeline[:-1], *_base_.train_pipeline[-2:]],
+    ),
+)
+val_dataloader = dict(
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='test_coco.json',
+        bbox_file=None,
+        data_prefix=dict(img=''),
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + 'test_coco.json')
+test_evaluator = val_evaluator
