@@ -6,6 +6,7 @@ import functools
 
 import torch
 from mmpose.models import TopdownPoseEstimator
+
 from mmpose_sdpose.utils.configs import build_model
 from mmpose_sdpose.utils.official_checkpoint import convert_state_dict
 

@@ -64,6 +64,7 @@ OPENCV = tuple(
     f'opencv-{kind}python{less}' for kind in ('', 'contrib-') for less in ('', '-headless')
 )
 NUMPY_1 = 'pip install "numpy<2"'
+PKG_RESOURCES = 'pip install "setuptools>=77.0.3,<81"'
 HEADLESS = 'pip uninstall -y opencv-python && pip install "opencv-python-headless<4.12"'
 COMPILED_MMCV = 'pip uninstall -y mmcv-lite mmcv && pip install --no-build-isolation mmcv==2.1.0'
 MIM = (
@@ -100,16 +101,16 @@ PACKAGES = (
         used_for='mmdet, ED-Pose (compiles long)',
     ),
     Package(
-        'mmdet', 'pip install "mmdet<3.3"', (), '3.0', '3.3', 'mmdet', 'person detection, RTMO'
+        'mmdet', 'pip install "mmdet<3.3"', (), '3.0', '3.3', 'mmdet.apis', 'person detection, RTMO'
     ),
     Package('pycocotools', 'pip install pycocotools', used_for='mmdet, data set tools'),
     Package('json_tricks', 'pip install json_tricks', used_for="MMPose's demos"),
     Package('openmim', MIM, imports='mim', used_for='mim train, test, run'),
     Package(
         'setuptools',
-        'pip install "setuptools>=77.0.3,<81"',
+        PKG_RESOURCES,
         imports='pkg_resources',
-        used_for='pkg_resources, asked for by openmim and mmengine 0.10.7',
+        used_for='openmim, mmengine 0.10.7',
     ),
     Package('onnx', 'pip install onnx onnxscript', imports='onnx', used_for='export'),
     Package('onnxruntime', 'pip install onnxruntime', imports='onnxruntime', used_for='export'),
@@ -173,14 +174,17 @@ def installed_distributions(package: Package) -> dict[str, str]:
 
 def mend_for(package: Package, error: str) -> str:
     """The line that mends a package that is there but cannot be imported."""
+    absent = re.search(r"No module named '(\w+)", error)
     if package.name in ('xtcocotools', 'opencv') and re.search('numpy|_ARRAY_API', error):
         return NUMPY_1  # built for NumPy 1, met NumPy 2
     if package.name == 'opencv' and '.so' in error:
         return HEADLESS  # libGL and its like are missing
-    if package.name == 'mmdet' and re.search('mmcv', error, re.IGNORECASE):
+    if package.name in ('mmdet', 'mmcv.ops') and re.search('mmcv', error, re.IGNORECASE):
         return COMPILED_MMCV
-    if package.name in ('mmcv.ops', 'openmim', 'setuptools'):
-        return package.mend
+    if absent and absent.group(1) == 'pkg_resources':
+        return PKG_RESOURCES
+    if absent and not package.imports.startswith(absent.group(1)):
+        return f'pip install {absent.group(1)}'
     return package.mend.replace('pip install', 'pip install --force-reinstall --no-deps')
 
 
@@ -237,23 +241,33 @@ def print_table(findings: list[Finding]) -> None:
     Console().print(table)
 
 
+def print_mends(findings: list[Finding]) -> None:
+    for title, optional in (('To mend:', False), ('Optional, if you want it:', True)):
+        mends = [f for f in findings if f.mend and (f.status == 'optional') is optional]
+        if mends:
+            print(title)
+        for finding in mends:
+            print(f'  {finding.name:12} {finding.mend}')
+
+
+def verdict(findings: list[Finding], error: str) -> str:
+    if not error:
+        return 'MMPose can run, and mmpose_sdpose with it.'
+    needed = {package.name for package in PACKAGES if not package.used_for}
+    causes = [f'{f.name} is {f.status}' for f in findings if f.name in needed and f.status != 'ok']
+    because = f'{", ".join(causes)}; trying' if causes else 'trying'
+    return f'MMPose cannot run, because {because} it ends with {error}'
+
+
 def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(arguments)
     with ThreadPoolExecutor(max_workers=4) as pool:
         proof = pool.submit(why_it_fails, PROOF)
         findings = [examine_python(), *pool.map(examine, PACKAGES)]
     print_table(findings)
-    for title, is_optional in (('To mend:', False), ('Optional, if you want it:', True)):
-        lines = [f for f in findings if f.mend and (f.status == 'optional') is is_optional]
-        if lines:
-            print(title)
-        for finding in lines:
-            print(f'  {finding.name:12} {finding.mend}')
-    if proof.result():
-        print(f'MMPose cannot run, because of {proof.result()}')
-        return 1
-    print('MMPose can run, mmpose_sdpose with it.')
-    return 0
+    print_mends(findings)
+    print(verdict(findings, proof.result()))
+    return 1 if proof.result() else 0
 
 
 if __name__ == '__main__':

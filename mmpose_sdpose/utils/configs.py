@@ -58,3 +58,16 @@ def build_model(config: str | Path) -> nn.Module:
     cfg.model.backbone.pop('init_cfg', None)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     return MODELS.build(cfg.model)
+
+
+def input_size(config: str | Path) -> tuple[int, int]:
+    """Width and height of a config's input, in pixels.
+
+    Raises:
+        KeyError: If the config names no codec with an input size.
+    """
+    cfg = Config.fromfile(find_config(config))
+    codec = cfg.get('codec') or cfg.model.head.get('decoder') or {}
+    if 'input_size' not in codec:
+        raise KeyError(f'{config} has no codec with an input_size')
+    return tuple(codec['input_size'])

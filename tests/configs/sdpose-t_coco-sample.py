@@ -10,9 +10,7 @@ param_scheduler = [
     dict(type='LinearLR', begin=0, end=20, start_factor=0.01, by_epoch=False),
     dict(type='CosineAnnealingLR', begin=20, end=300, T_max=280, by_epoch=False),
 ]
-model = dict(
-    head=dict(loss=dict(type='HeatmapCrossEntropyLoss')), test_cfg=dict(flip_test=False)
-)
+model = dict(head=dict(loss=dict(type='HeatmapCrossEntropyLoss')), test_cfg=dict(flip_test=False))
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(_delete_=True, type='CheckpointHook', interval=50, max_keep_ckpts=1),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
+
 from mmpose_sdpose.utils.official_checkpoint import our_name
 
 from ..official_models import double_model

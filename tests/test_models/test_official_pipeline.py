@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
 from mmpose.structures import PoseDataSample
+
 from mmpose_sdpose.utils.configs import find_config
 
 from ..official_models import CONFIGS, official_model

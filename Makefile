@@ -1,0 +1,48 @@
+# make demo   install into .venv, make a small data set, train, test, draw (work_dirs/demo/)
+# make test   install into .venv, lint, run the tests
+# PYTHON= the interpreter to build the environment from, VENV= where to put it
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+SOURCES := setup.py pyproject.toml model-index.yml README.md \
+	$(shell find mmpose_sdpose configs -type f -not -path '*/__pycache__/*' -not -path '*/.mim/*')
+
+.PHONY: install demo test test-slow check format clean
+
+install: $(VENV)/.package
+
+# The pinned set, once for each state of the requirement files.
+$(VENV)/.requirements: requirements.txt requirements-no-deps.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@touch $@
+
+# The package itself, as a wheel: MIM does not find the tools of an editable install.
+$(VENV)/.package: $(VENV)/.requirements $(SOURCES)
+	rm -rf build
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--force-reinstall .
+	@touch $@
+
+demo: install
+	mim run mmpose_sdpose demo
+
+check: $(VENV)/.requirements
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+test: install check
+	$(PY) -m pytest
+
+test-slow: install
+	$(PY) -m pytest -m slow
+
+format: $(VENV)/.requirements
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf build *.egg-info .pytest_cache .ruff_cache

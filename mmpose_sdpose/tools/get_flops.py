@@ -1,0 +1,52 @@
+"""Parameters and GFLOPs of any MMPose config, with and without the products of attention."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.utils.complexity import measure_complexity
+from mmpose_sdpose.utils.configs import build_model, find_config, input_size, model_configs
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='get_flops', description=__doc__)
+    parser.add_argument(
+        'configs', nargs='*', help='paths, or names of our configs; default: all of ours'
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    table = Table('config', 'input', 'params (M)', 'GFLOPs', 'GFLOPs with attention')
+    try:
+        configs = [find_config(name) for name in args.configs] or [
+            path for path in model_configs() if not path.stem.endswith('_gt-bbox')
+        ]
+        for path in configs:
+            size = input_size(path)
+            cost = measure_complexity(build_model(path), size)
+            table.add_row(
+                path.stem,
+                f'{size[1]}x{size[0]}',
+                f'{cost.params / 1e6:.3f}',
+                f'{cost.published_flops / 1e9:.3f}',
+                f'{cost.flops_with_attention / 1e9:.3f}',
+            )
+    except (FileNotFoundError, KeyError) as error:
+        print(f'get_flops: {error}', file=sys.stderr)
+        return 1
+    # A wide console keeps config names whole where the output goes into a file.
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    print('GFLOPs: multiply-adds as the papers print them (MMCV 1.x), one cycle, one image;')
+    print('the fixed position table is not counted as a parameter.')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
