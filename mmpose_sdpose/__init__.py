@@ -5,6 +5,7 @@ from .version import __version__
 
 __all__ = ['__version__']
 
+_CHECK = f'`python {__file__[: -len("__init__.py")]}tools/check.py`'
 _SUPPORTED = {'mmengine': ('0.10.0', '1.0.0'), 'mmpose': ('1.3.0', '2.0.0')}
 
 
@@ -18,14 +19,14 @@ def _check_versions() -> None:
         except ImportError as error:
             raise ImportError(
                 f'mmpose_sdpose needs {name} {lowest} or later, whose import failed with: {error}. '
-                '`python -m mmpose_sdpose.tools.check` lists what is missing and how to mend it.'
+                f'{_CHECK} lists what is missing and how to mend it.'
             ) from error
         from mmengine.utils import digit_version
 
         if not digit_version(lowest) <= digit_version(found) < digit_version(limit):
             raise ImportError(
                 f'mmpose_sdpose needs {name} >= {lowest} and < {limit}, but {found} is installed. '
-                '`python -m mmpose_sdpose.tools.check` shows the versions that work together.'
+                f'{_CHECK} shows the versions that work together.'
             )
 
 

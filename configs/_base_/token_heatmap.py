@@ -16,6 +16,7 @@ custom_hooks = [
     dict(type='CheckpointGuardHook'),
 ]
 
+data_mode = 'topdown'
 codec = dict(
     type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2, unbiased=True
 )

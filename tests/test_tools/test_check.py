@@ -158,6 +158,13 @@ def test_a_broken_mmpose_is_found_by_the_proof(tmp_path, monkeypatch):
     assert 'half of me is missing' in check.why_it_fails(check.PROOF)
 
 
+def test_tries_what_is_installed_not_what_lies_about(tmp_path, monkeypatch):
+    (tmp_path / 'mmpose.py').write_text('raise ImportError("a clone of something")')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('PYTHONPATH', raising=False)
+    assert check.why_it_fails('import mmpose_sdpose.compat, mmpose') == ''
+
+
 def run(python: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(python), *arguments],

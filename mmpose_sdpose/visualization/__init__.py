@@ -1,0 +1,4 @@
+from .learning_curve import draw_learning_curve, read_scalars
+from .pose_grid import draw_pose_grid
+
+__all__ = ['draw_learning_curve', 'draw_pose_grid', 'read_scalars']
