@@ -1,0 +1,51 @@
+"""What a data set is made from, checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+VERSION = '1.0'  # raise it whenever the same settings would give other bytes
+LEAST_SIZE, MOST_SIZE = 64, 2048
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a data set; equal settings give equal bytes.
+
+    Args:
+        train: Number of training images.
+        val: Number of validation images.
+        seed: Seed of everything random, 0 or more.
+        size: Height and width of the images in pixels.
+
+    Raises:
+        ValueError: For a value out of range.
+    """
+
+    train: int = 2000
+    val: int = 300
+    seed: int = 0
+    size: int = 256
+
+    def __post_init__(self) -> None:
+        for name in ('train', 'val', 'seed'):
+            value = getattr(self, name)
+            if value < 0:
+                raise ValueError(f'{name} ({value}) must be 0 or more')
+        if self.train + self.val == 0:
+            raise ValueError('train (0) and val (0) ask for no image: set one to 1 or more')
+        if not LEAST_SIZE <= self.size <= MOST_SIZE:
+            raise ValueError(
+                f'size ({self.size}) must be {LEAST_SIZE} to {MOST_SIZE} pixels; 256 is usual'
+            )
+
+    def as_dict(self) -> dict:
+        """The settings with the version of the code that draws."""
+        return dict(version=VERSION, **asdict(self))
+
+    def command(self) -> str:
+        """The command that makes this data set, whatever the folder and number of workers."""
+        return (
+            'mim run mmpose_sdpose make_synthpose --out data/synthpose '
+            f'--train {self.train} --val {self.val} --seed {self.seed} --size {self.size}'
+        )

@@ -1,0 +1,176 @@
+"""Make a small SynthPose, train a small SDPose on it, test it and draw what it has learned.
+
+What is done is kept in the output folder and not done again; delete the folder to start over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mmengine
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.table import Table
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose.registry import DATASETS
+from mmpose_sdpose.evaluation import mean_pose_metrics
+from mmpose_sdpose.utils.configs import find_config
+from mmpose_sdpose.visualization import draw_learning_curve, draw_pose_grid, read_scalars
+
+CONFIG = 'td-hm_sdpose-demo_1xb32-10e_synthpose-128x96.py'
+CONSOLE = Console(highlight=False)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='demo', description=__doc__)
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/demo'), help='%(default)s')
+    parser.add_argument('--train', type=int, default=2500, help='training images (%(default)s)')
+    parser.add_argument('--val', type=int, default=300, help='held-out images (%(default)s)')
+    parser.add_argument('--epochs', type=int, help='default: those of the config')
+    return parser.parse_args()
+
+
+class StepFailed(Exception):
+    """A command of the demo ended with an error; says where its output is."""
+
+
+class Demo:
+    """The steps of the demo; each one leaves a file by which it knows that it is done."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.out = args.out.resolve()
+        self.data = self.out / 'synthpose'
+        self.sizes = ['--train', str(args.train), '--val', str(args.val)]
+        self.epochs = args.epochs or self.config().train_cfg.max_epochs
+        self.options = ['--cfg-options', f'train_cfg.max_epochs={self.epochs}']
+        self.out.mkdir(parents=True, exist_ok=True)
+        # The config finds the data by it, in this process and in those started from here.
+        os.environ['SYNTHPOSE_ROOT'] = str(self.data)
+
+    def run(self) -> None:
+        start = time.monotonic()
+        CONSOLE.rule('1/4  data: SynthPose, drawn people in the COCO format')
+        self.make_data()
+        floor = self.mean_pose()
+        CONSOLE.rule(f'2/4  training: mim train mmpose_sdpose {CONFIG}')
+        before = self.test('before', self.start_weights())
+        checkpoint = self.train()
+        CONSOLE.rule(f'3/4  testing: mim test mmpose_sdpose {CONFIG}')
+        after = self.test('after', checkpoint)
+        CONSOLE.rule('4/4  pictures')
+        pictures = self.draw({'mean pose': floor, 'start weights': before})
+        self.report(
+            {'predicting the mean pose': floor, 'before training': before, 'after': after},
+            [checkpoint, *pictures],
+            time.monotonic() - start,
+        )
+
+    def make_data(self) -> None:
+        tool = [sys.executable, '-m', 'mmpose_sdpose.tools.make_synthpose']
+        if subprocess.run([*tool, '--out', str(self.data), *self.sizes]).returncode:
+            raise StepFailed('the data set could not be made, see above')
+
+    def mean_pose(self) -> float:
+        path = self.out / 'mean_pose.json'
+        if not path.exists():
+            path.write_text(json.dumps(mean_pose_metrics(self.config())))
+        return json.loads(path.read_text())['AP']
+
+    def config(self) -> Config:
+        return Config.fromfile(find_config(CONFIG))
+
+    def start_weights(self) -> str:
+        return self.config().load_from
+
+    def train(self) -> Path:
+        work_dir = self.out / 'train'
+        checkpoint = work_dir / f'epoch_{self.epochs}.pth'
+        if checkpoint.exists():
+            CONSOLE.print(f'already trained: {checkpoint}')
+        else:
+            resume = ['--resume'] if (work_dir / 'last_checkpoint').exists() else []
+            self.mim('train', 'train.log', '--work-dir', str(work_dir), *resume)
+        return checkpoint
+
+    def test(self, name: str, checkpoint: str | Path) -> float:
+        metrics = self.out / f'{name}.json'
+        if not metrics.exists():
+            self.mim(
+                'test', f'{name}.log', '--checkpoint', str(checkpoint),
+                '--dump', str(self.out / f'{name}.pkl'), '--out', str(metrics),
+                '--work-dir', str(self.out / 'test'),
+            )  # fmt: skip
+        return json.loads(metrics.read_text())['coco/AP']
+
+    def mim(self, verb: str, log: str, *arguments: str) -> None:
+        """Run a command of MIM; its output goes to a file, its progress to the terminal too."""
+        command = [str(Path(sys.executable).with_name('mim')), verb, 'mmpose_sdpose', CONFIG]
+        command += [*arguments, *self.options]
+        path = self.out / log
+        with open(path, 'w', encoding='utf-8') as file, subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            for line in process.stdout:
+                file.write(line)
+                if 'Epoch(' in line:
+                    CONSOLE.print('Epoch(' + line.split('Epoch(', 1)[1].rstrip(), soft_wrap=True)
+        if process.returncode:
+            tail = ''.join(path.read_text(encoding='utf-8').splitlines(keepends=True)[-15:])
+            raise StepFailed(f'{" ".join(command)} failed; the end of {path}:\n{tail}')
+
+    def draw(self, floors: dict[str, float]) -> list[Path]:
+        curve, grid = self.out / 'learning_curve.png', self.out / 'people.png'
+        draw_learning_curve(read_scalars(self.out / 'train'), curve, floors)
+        init_default_scope('mmpose')
+        meta = DATASETS.build(self.config().val_dataloader.dataset).metainfo
+        names = [meta['keypoint_id2name'][index] for index in range(meta['num_keypoints'])]
+        samples = mmengine.load(self.out / 'after.pkl')
+        draw_pose_grid(
+            [_person(sample) for sample in samples[:: max(1, len(samples) // 32)][:32]],
+            names,
+            meta['skeleton_links'],
+            grid,
+        )
+        return [grid, curve]
+
+    def report(self, scores: dict[str, float], paths: list[Path], seconds: float) -> None:
+        table = Table('AP on held-out people', 'COCO metric', title='SDPose, 128x96, on a CPU')
+        for name, value in scores.items():
+            table.add_row(name, f'{value:.3f}')
+        CONSOLE.print(table)
+        CONSOLE.print(f'{seconds / 60:.1f} minutes. To start over, delete {self.out}')
+        for path in paths:
+            CONSOLE.print(f'  {path}', soft_wrap=True)
+
+
+def _person(sample: dict) -> dict:
+    """What the grid needs of one dumped prediction."""
+    return dict(
+        img_path=sample['img_path'],
+        center=sample['input_center'],
+        scale=sample['input_scale'],
+        predicted=sample['pred_instances']['keypoints'][0],
+        true=sample['gt_instances']['keypoints'][0],
+        visible=sample['gt_instances']['keypoints_visible'][0],
+    )
+
+
+def main() -> int:
+    try:
+        Demo(parse_args()).run()
+    except (StepFailed, OSError) as error:
+        CONSOLE.print(f'demo: {error}', style='red', soft_wrap=True)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
