@@ -1,6 +1,11 @@
 """SDPose and LADPose for MMPose 1.x. Importing this package registers all its parts."""
 
-from .compat import allow_mmengine_checkpoints, import_mmpose, is_check_run
+from .compat import (
+    allow_distributed_on_cpu,
+    allow_mmengine_checkpoints,
+    import_mmpose,
+    is_check_run,
+)
 from .version import __version__
 
 __all__ = ['__version__']
@@ -33,5 +38,6 @@ def _check_versions() -> None:
 if not is_check_run():
     _check_versions()
     allow_mmengine_checkpoints()
+    allow_distributed_on_cpu()
     import_mmpose()
     from . import datasets, engine, models  # noqa: F401

@@ -1,6 +1,7 @@
 """What MMPose 1.3 and MMEngine 0.10 need to run on today's PyTorch, in one place.
 
-Importing ``mmpose_sdpose`` calls :func:`import_mmpose` and :func:`allow_mmengine_checkpoints`.
+Importing ``mmpose_sdpose`` calls :func:`import_mmpose`, :func:`allow_mmengine_checkpoints` and
+:func:`allow_distributed_on_cpu`.
 MMPose's own ``train.py`` and ``test.py`` import MMEngine alone before they read the config, so with
 ``custom_imports=dict(imports=['mmpose_sdpose'])`` in it, ``mim train mmpose`` and ``mim test mmpose``
 run where torchvision, MMDetection and MMCV's compiled operators are missing. A script of your own has
@@ -173,6 +174,38 @@ def _history_method(owner: Any, name: str) -> Any:
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise UnpicklingError(f'the checkpoint asks for {name!r} of {owner!r}: refused')
     return getattr(HistoryBuffer, name)
+
+
+def allow_distributed_on_cpu() -> None:
+    """Let ``--launcher pytorch`` with the gloo backend run where there is no accelerator.
+
+    MMEngine picks a CUDA device first and hands it to DistributedDataParallel: on a PyTorch without
+    CUDA the one raises, on a CPU model the other. With an accelerator nothing is touched.
+    """
+    from mmengine.device import get_device
+    from mmengine.dist import utils
+    from mmengine.runner import runner
+
+    if get_device() == 'cpu':
+        utils._init_dist_pytorch = _init_process_group
+        runner.MMDistributedDataParallel = _distributed_on_cpu
+
+
+def _init_process_group(backend: str, init_backend: str = 'torch', **options: Any) -> None:
+    import torch.distributed
+
+    if backend == 'nccl':
+        raise ValueError(
+            'the nccl backend needs an NVIDIA accelerator, and there is none: '
+            'say --cfg-options env_cfg.dist_cfg.backend=gloo'
+        )
+    torch.distributed.init_process_group(backend=backend, **options)
+
+
+def _distributed_on_cpu(module: Any, device_ids: list[int], **options: Any) -> Any:
+    from mmengine.model import MMDistributedDataParallel
+
+    return MMDistributedDataParallel(module=module, **options)
 
 
 def is_check_run() -> bool:

@@ -1,3 +1,5 @@
-from .hooks import CheckpointGuardHook
+"""Hooks registered into ``mmpose.registry.HOOKS``."""
 
-__all__ = ['CheckpointGuardHook']
+from .hooks import ChannelsLastHook, CheckpointGuardHook
+
+__all__ = ['ChannelsLastHook', 'CheckpointGuardHook']

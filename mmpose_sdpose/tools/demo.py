@@ -16,11 +16,11 @@ from pathlib import Path
 import mmengine
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS
 from rich.console import Console
 from rich.table import Table
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose.registry import DATASETS
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.utils.configs import find_config
 from mmpose_sdpose.visualization import draw_learning_curve, draw_pose_grid, read_scalars
@@ -115,9 +115,12 @@ class Demo:
         command = [str(Path(sys.executable).with_name('mim')), verb, 'mmpose_sdpose', CONFIG]
         command += [*arguments, *self.options]
         path = self.out / log
-        with open(path, 'w', encoding='utf-8') as file, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
+        with (
+            open(path, 'w', encoding='utf-8') as file,
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ) as process,
+        ):
             for line in process.stdout:
                 file.write(line)
                 if 'Epoch(' in line:

@@ -12,8 +12,11 @@ MIDDLE = (90, 220, 90)
 
 
 def draw_pose_grid(
-    people: Sequence[dict], names: Sequence[str], links: Sequence[tuple[int, int]],
-    path: str | Path, columns: int = 8,
+    people: Sequence[dict],
+    names: Sequence[str],
+    links: Sequence[tuple[int, int]],
+    path: str | Path,
+    columns: int = 8,
 ) -> None:
     """A grid of people, each with the true skeleton (white) under the predicted one (coloured).
 

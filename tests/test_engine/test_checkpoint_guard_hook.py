@@ -108,6 +108,16 @@ def test_fine_tuning_may_replace_a_part_but_not_all():
         hook.after_load_checkpoint(runner(model, training=True, resume=True), part)
 
 
+@pytest.mark.parametrize('checkpoint', ['nowhere/hrnet.pth', 'http://127.0.0.1:9/hrnet.pth'])
+def test_missing_pretrained_weights_are_reported_before_training(checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].init_cfg = dict(type='Pretrained', checkpoint=checkpoint)
+    with pytest.raises(FileNotFoundError, match='hrnet.pth'):
+        CheckpointGuardHook().before_run(runner(model, training=True))
+    CheckpointGuardHook().before_run(runner(model))
+
+
 def test_state_dict_is_found_bare_or_wrapped(tmp_path):
     weights = nn.Linear(2, 2).state_dict()
     wrapped = {f'module.{key}': value for key, value in weights.items()}

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import os
+from urllib.error import URLError
+from urllib.parse import urlparse
+
+import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
+from mmengine.runner import BaseLoop, CheckpointLoader, Runner, find_latest_checkpoint
 from mmpose.registry import HOOKS
 from torch import Tensor
 
@@ -39,6 +44,9 @@ class CheckpointGuardHook(Hook):
             path = find_latest_checkpoint(runner.work_dir)
         if path is not None and '://' not in str(path):
             read_checkpoint(path)
+        if _is_training(runner) and path is None:
+            for module in runner.model.modules():
+                _check_pretrained(getattr(module, 'init_cfg', None))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes with the model's."""
@@ -52,9 +60,33 @@ class CheckpointGuardHook(Hook):
             if isinstance(found.get(key), Tensor) and found[key].shape != value.shape
         ]
         misfits = [f'{key}: not in the checkpoint' for key in missing] + other_shape
-        fine_tuning = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        fine_tuning = _is_training(runner) and not runner._resume
         if len(misfits) == len(expected) or (misfits and self.strict and not fine_tuning):
             raise ValueError(_complaint(runner, misfits, len(expected)))
+
+
+def _is_training(runner: Runner) -> bool:
+    """MMEngine builds the training loop, a plain dict until then, only in ``runner.train()``."""
+    return isinstance(runner._train_loop, BaseLoop)
+
+
+def _check_pretrained(init_cfg: dict | list[dict] | None) -> None:
+    """Fetch or find the weights a module starts from, which MMEngine would do after the data."""
+    if not isinstance(init_cfg, dict) or init_cfg.get('type') != 'Pretrained':
+        return
+    checkpoint = init_cfg['checkpoint']
+    if '://' not in checkpoint:
+        read_checkpoint(checkpoint)
+        return
+    try:
+        CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    except (URLError, OSError) as error:
+        folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
+        raise FileNotFoundError(
+            f'pretrained weights {checkpoint} could not be fetched ({error}): put the file into '
+            f'{folder} as {os.path.basename(urlparse(checkpoint).path)}, or start from random '
+            'weights with --cfg-options model.backbone.init_cfg=None'
+        ) from error
 
 
 def _complaint(runner: Runner, misfits: list[str], total: int) -> str:

@@ -1,0 +1,21 @@
+# What `make demo` trains: the small SDPose goes on from weights learned on another SynthPose.
+_base_ = ['./td-hm_sdpose-n_2xb16-9e_synthpose-128x96.py']
+
+load_from = 'mmpose_sdpose/weights/sdpose-n_synthpose-128x96.pth'
+
+train_cfg = dict(max_epochs=4)
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=0,
+        end=4,
+        T_max=4,
+        eta_min=1e-5,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]
+train_dataloader = dict(batch_size=32)
+default_hooks = dict(logger=dict(interval=10))

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from mmpose_sdpose.tools import convert_checkpoint
+from mmpose_sdpose.utils import read_checkpoint
+
+from ..official_models import CONFIGS, official_model
+from ..reference import official_keys, rule_state_dict
+
+
+def run(monkeypatch, *arguments) -> int:
+    monkeypatch.setattr(sys, 'argv', ['convert_checkpoint', *map(str, arguments)])
+    return convert_checkpoint.main()
+
+
+def with_position(name: str) -> dict[str, torch.Tensor]:
+    """The official state dict with its fixed position table, as a real checkpoint has it."""
+    state_dict = rule_state_dict(name)
+    mct = official_model(name).head.mct
+    state_dict['keypoint_head.tokenpose.pos_embedding'] = mct.position[:, mct.num_keypoints :].clone()
+    assert set(state_dict) == {key for key, _ in official_keys()[name]}
+    return state_dict
+
+
+@pytest.mark.parametrize(
+    'name, wrap',
+    [
+        ('sdpose_t', lambda state: state),
+        ('sdpose_s_v2', lambda state: dict(state_dict=state, meta=dict(epoch=300))),
+        ('tokenpose_s', lambda state: {f'module.{key}': value for key, value in state.items()}),
+        ('tokenpose_t', lambda state: state),
+    ],
+)
+def test_the_config_is_found_and_the_weights_are_equal(name, wrap, tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    torch.save(wrap(with_position(name)), source)
+    assert run(monkeypatch, source, target) == 0
+    assert CONFIGS[name] in capsys.readouterr().out
+    converted = read_checkpoint(target)['state_dict']
+    torch.testing.assert_close(converted, dict(official_model(name).state_dict()))
+
+
+def broken(change) -> dict[str, torch.Tensor]:
+    state_dict = with_position('sdpose_t')
+    change(state_dict)
+    return state_dict
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda state: state.pop('backbone.bn1.weight'), 'missing: backbone.bn1.weight'),
+        (lambda state: state.update(extra=torch.zeros(1)), 'unknown: extra'),
+        (
+            lambda state: state.update({'backbone.conv1.weight': torch.zeros(8, 3, 3, 3)}),
+            'shape: backbone.conv1.weight is (8, 3, 3, 3)',
+        ),
+        (
+            lambda state: state['keypoint_head.tokenpose.pos_embedding'].add_(0.01),
+            'not the sine table',
+        ),
+    ],
+)
+@pytest.mark.parametrize('config', [[], ['--config', CONFIGS['sdpose_t']]])
+def test_what_does_not_fit_is_listed_and_nothing_written(
+    change, message, config, tmp_path, monkeypatch, capsys
+):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    torch.save(broken(change), source)
+    assert run(monkeypatch, source, target, *config) == 1
+    assert message in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ['official.pth']
+
+
+def test_nothing_is_overwritten_unasked(tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    torch.save(with_position('sdpose_t'), source)
+    target.write_text('precious')
+    assert run(monkeypatch, source, target, '--config', CONFIGS['sdpose_t']) == 1
+    assert 'ours.pth exists' in capsys.readouterr().err
+    assert target.read_text() == 'precious'
+    arguments = (source, target, '--config', CONFIGS['sdpose_t'], '--overwrite')
+    assert run(monkeypatch, *arguments) == 0
+    assert 'state_dict' in read_checkpoint(target)
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (('nothing.pth', 'ours.pth'), 'no checkpoint at nothing.pth'),
+        (('official.pth', 'ours.pth', '--config', 'td-hm_sdpose-x_coco'), 'no config'),
+        (('official.pth', 'ours.pth', '--config', CONFIGS['sdpose_b']), 'do not fit the config'),
+    ],
+)
+def test_bad_arguments_get_one_clear_message(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save(with_position('sdpose_t'), 'official.pth')
+    assert run(monkeypatch, *arguments) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'ours.pth').exists()
