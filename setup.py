@@ -46,6 +46,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmpose_sdpose', 'mmpose_sdpose.*']),
+    package_data={'mmpose_sdpose': ['weights/*.pth']},
     include_package_data=False,
     python_requires='>=3.9,<3.13',
     # MMPose and MMCV are not listed: pip would resolve chumpy with them, whose source no longer

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,7 +113,9 @@ def stand_ins() -> Iterator[list[str]]:
 
 def import_mmpose() -> None:
     """Import MMPose where something that it asks for is missing; do nothing where all is there."""
-    with stand_ins() as missing:
+    with stand_ins() as missing, warnings.catch_warnings():
+        # mmcv-lite says at every start what it lacks, none of which is used here
+        warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention')
         if missing:
             for name in MMPOSE_PARTS:
                 importlib.import_module(name)

@@ -4,16 +4,16 @@ _base_ = ['../../configs/body_2d_keypoint/sdpose/coco/td-hm_sdpose-t_8xb64-300e_
 data_root = '{{$MMPOSE_SDPOSE_DATA:data}}/coco_sample/'
 
 # No augmentation, cross-entropy and a fixed rate: to know 12 people, not to generalise from them.
-train_cfg = dict(max_epochs=300, val_interval=1000)
+train_cfg = dict(max_epochs=240, val_interval=1000)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=20, start_factor=0.01, by_epoch=False),
-    dict(type='CosineAnnealingLR', begin=20, end=300, T_max=280, by_epoch=False),
+    dict(type='CosineAnnealingLR', begin=20, end=240, T_max=220, by_epoch=False),
 ]
 model = dict(head=dict(loss=dict(type='HeatmapCrossEntropyLoss')), test_cfg=dict(flip_test=False))
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(_delete_=True, type='CheckpointHook', interval=50, max_keep_ckpts=1),
+    checkpoint=dict(_delete_=True, type='CheckpointHook', interval=20, max_keep_ckpts=1),
 )
 train_dataloader = dict(
     batch_size=12,

@@ -21,7 +21,9 @@ def with_position(name: str) -> dict[str, torch.Tensor]:
     """The official state dict with its fixed position table, as a real checkpoint has it."""
     state_dict = rule_state_dict(name)
     mct = official_model(name).head.mct
-    state_dict['keypoint_head.tokenpose.pos_embedding'] = mct.position[:, mct.num_keypoints :].clone()
+    state_dict['keypoint_head.tokenpose.pos_embedding'] = mct.position[
+        :, mct.num_keypoints :
+    ].clone()
     assert set(state_dict) == {key for key, _ in official_keys()[name]}
     return state_dict
 

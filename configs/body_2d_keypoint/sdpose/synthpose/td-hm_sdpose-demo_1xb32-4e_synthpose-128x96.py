@@ -1,7 +1,7 @@
 # What `make demo` trains: the small SDPose goes on from weights learned on another SynthPose.
 _base_ = ['./td-hm_sdpose-n_2xb16-9e_synthpose-128x96.py']
 
-load_from = 'mmpose_sdpose/weights/sdpose-n_synthpose-128x96.pth'
+load_from = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 
 train_cfg = dict(max_epochs=4)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.runner import CheckpointLoader
+
+from ..utils import read_checkpoint
+
+PREFIX = 'mmpose_sdpose://'
+WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
+
+
+@CheckpointLoader.register_scheme(prefixes=PREFIX)
+def load_packaged_weights(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Weights that come with the package: ``mmpose_sdpose://NAME.pth`` wherever a checkpoint goes.
+
+    Raises:
+        FileNotFoundError: If the package has no weights of that name; lists those it has.
+    """
+    path = WEIGHTS / filename[len(PREFIX) :]
+    if not path.is_file():
+        names = ', '.join(sorted(file.name for file in WEIGHTS.glob('*.pth'))) or 'none'
+        raise FileNotFoundError(f'no weights {filename}: the package has {names}')
+    return read_checkpoint(path)
