@@ -11,6 +11,8 @@ param_scheduler = [
     dict(type='MultiStepLR', begin=0, end=300, milestones=[200, 260], gamma=0.1, by_epoch=True),
 ]
 auto_scale_lr = dict(base_batch_size=512)
+# A checkpoint is written whole or not at all, also on a full disk.
+default_hooks = dict(checkpoint=dict(backend_args=dict(backend='atomic')))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='CheckpointGuardHook'),

@@ -1,6 +1,12 @@
-"""Hooks registered into ``mmpose.registry.HOOKS``, and the weights that come with the package."""
+"""Hooks registered into ``mmpose.registry.HOOKS``, and where files come from and go to."""
 
+from .atomic_backend import AtomicLocalBackend
 from .hooks import ChannelsLastHook, CheckpointGuardHook
 from .packaged_weights import load_packaged_weights
 
-__all__ = ['ChannelsLastHook', 'CheckpointGuardHook', 'load_packaged_weights']
+__all__ = [
+    'AtomicLocalBackend',
+    'ChannelsLastHook',
+    'CheckpointGuardHook',
+    'load_packaged_weights',
+]

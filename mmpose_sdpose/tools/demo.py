@@ -82,7 +82,7 @@ class Demo:
         path = self.out / 'mean_pose.json'
         if not path.exists():
             path.write_text(json.dumps(mean_pose_metrics(self.config())))
-        return json.loads(path.read_text())['AP']
+        return json.loads(path.read_text())['coco/AP']
 
     def config(self) -> Config:
         return Config.fromfile(find_config(CONFIG))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from .files import whole_file
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -71,13 +71,5 @@ def write_checkpoint(checkpoint: dict[str, Any], path: str | Path, overwrite: bo
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f'{path} exists and is not overwritten unasked')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            torch.save(checkpoint, file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file(path) as file:
+        torch.save(checkpoint, file)

@@ -13,7 +13,7 @@ param_scheduler = [
 model = dict(head=dict(loss=dict(type='HeatmapCrossEntropyLoss')), test_cfg=dict(flip_test=False))
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(_delete_=True, type='CheckpointHook', interval=20, max_keep_ckpts=1),
+    checkpoint=dict(interval=20, max_keep_ckpts=1, save_best=None),
 )
 train_dataloader = dict(
     batch_size=12,

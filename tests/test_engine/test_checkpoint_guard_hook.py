@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.fileio import get_file_backend
 from mmengine.runner import BaseLoop
 from torch import nn
 
@@ -145,3 +146,18 @@ def test_writing_is_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert read_checkpoint(path) == dict(a=1)
     assert [file.name for file in tmp_path.iterdir()] == ['a.pth']
+
+
+def test_checkpoints_of_a_run_are_written_whole_or_not_at_all(tmp_path):
+    from mmengine.runner.checkpoint import save_checkpoint
+
+    path = tmp_path / 'epoch_1.pth'
+    atomic = dict(backend='atomic')
+    save_checkpoint(dict(a=1), str(path), backend_args=atomic)
+    assert read_checkpoint(path) == dict(a=1)
+
+    backend = get_file_backend(str(path), backend_args=atomic)
+    with pytest.raises(TypeError):
+        backend.put(object(), str(path))
+    assert read_checkpoint(path) == dict(a=1)
+    assert [file.name for file in tmp_path.iterdir()] == ['epoch_1.pth']
