@@ -3,8 +3,8 @@ _base_ = ['../../configs/body_2d_keypoint/sdpose/coco/td-hm_sdpose-t_8xb64-300e_
 
 data_root = '{{$MMPOSE_SDPOSE_DATA:data}}/coco_sample/'
 
-# No augmentation, cross-entropy and a fixed rate: to know 12 people, not to generalise from them.
-train_cfg = dict(max_epochs=240, val_interval=1000)
+# No augmentation, cross-entropy, half a cosine: to know 12 people, not to generalise from them.
+train_cfg = dict(max_epochs=120, val_interval=1000)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=20, start_factor=0.01, by_epoch=False),
