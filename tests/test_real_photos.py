@@ -32,11 +32,11 @@ def test_a_small_sdpose_learns_twelve_people(tmp_path, photos):
     test = ['--checkpoint', 'work/epoch_120.pth', '--out', 'metrics.json']
     mim(tmp_path, 'test', config, *test)
     ap = json.loads((tmp_path / 'metrics.json').read_text())['coco/AP']
-    assert ap > SHORT_AP
+    assert ap > 0.8  # 0.98 when measured
     boxes = photos / 'coco_sample' / 'test_coco_det_AP_H_56.json'
     detected = ['--cfg-options', f'test_dataloader.dataset.bbox_file={boxes}']
     mim(tmp_path, 'test', config, *test, *detected)
-    assert json.loads((tmp_path / 'metrics.json').read_text())['coco/AP'] > SHORT_AP / 2
+    assert json.loads((tmp_path / 'metrics.json').read_text())['coco/AP'] > 0.2
 
 
 @pytest.mark.slow
