@@ -16,7 +16,7 @@ from mmpose_sdpose.utils import read_checkpoint
 from mmpose_sdpose.utils.configs import find_config
 
 MIM = Path(sys.executable).with_name('mim')
-NAME = 'td-hm_sdpose-n_2xb16-10e_synthpose-128x96.py'
+NAME = 'td-hm_sdpose-n_2xb16-8e_synthpose-128x96.py'
 CONFIG = find_config(NAME)
 
 
