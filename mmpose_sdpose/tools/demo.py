@@ -32,7 +32,7 @@ CONSOLE = Console(highlight=False)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='demo', description=__doc__)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/demo'), help='%(default)s')
-    parser.add_argument('--train', type=int, default=2500, help='training images (%(default)s)')
+    parser.add_argument('--train', type=int, default=2000, help='training images (%(default)s)')
     parser.add_argument('--val', type=int, default=300, help='held-out images (%(default)s)')
     parser.add_argument('--epochs', type=int, help='default: those of the config')
     return parser.parse_args()
