@@ -40,7 +40,7 @@ def version() -> str:
 setup(
     name='mmpose_sdpose',
     version=version(),
-    description='SDPose and LADPose for MMPose 1.x: small keypoint-token pose models that learn '
+    description='SDPose and TokenPose for MMPose 1.x: small keypoint-token pose models that learn '
     'by distillation',
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',

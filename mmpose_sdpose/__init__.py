@@ -1,4 +1,4 @@
-"""SDPose and LADPose for MMPose 1.x. Importing this package registers all its parts."""
+"""SDPose and TokenPose for MMPose 1.x. Importing this package registers all its parts."""
 
 from .compat import (
     allow_distributed_on_cpu,

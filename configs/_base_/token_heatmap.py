@@ -56,7 +56,8 @@ model = dict(
 # - scale: clip(N(1, 0.35), 0.65, 1.35) becomes the range itself (standard deviation 0.19, not 0.25);
 # - shift: uniform in +-0.16 of the box becomes factor 0.16 (standard deviation 0.086, not 0.092).
 # Half body: the defaults are the official values (p 0.3, more than 8 joints, padding 1.5), except that
-# the upper half may be chosen with 2 joints instead of 3. The shift comes after the half-body choice.
+# the upper half may be chosen with 2 joints instead of 3. The shift comes after the half-body choice,
+# and is drawn on the box before its aspect is fixed: a narrow person shifts less sideways here.
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),

@@ -63,4 +63,7 @@ val_evaluator = dict(
 )
 test_evaluator = val_evaluator
 
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+# Every epoch, so that an interrupted trial goes on with --resume.
+default_hooks = dict(
+    checkpoint=dict(interval=1, max_keep_ckpts=1, save_best='coco/AP', rule='greater')
+)

@@ -84,9 +84,10 @@ def test_a_data_set_without_people_is_refused(root):
         dataset(root)
 
 
-def test_another_number_of_keypoints_is_refused(root):
+@pytest.mark.parametrize('boxes', [False, True])
+def test_another_number_of_keypoints_is_refused(root, boxes):
     with pytest.raises(ValueError, match='17 keypoints.*CheckedCrowdPoseDataset expects 14'):
-        dataset(root, CheckedCrowdPoseDataset)
+        dataset(root, CheckedCrowdPoseDataset, boxes=boxes)
 
 
 def test_an_image_that_does_not_decode_is_named(root):
