@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from mmpose_sdpose.tools import convert_checkpoint
+from mmpose_sdpose.tools import convert_checkpoint, publish_checkpoint
 from mmpose_sdpose.utils import read_checkpoint
 
 from ..official_models import CONFIGS, official_model
@@ -44,6 +44,21 @@ def test_the_config_is_found_and_the_weights_are_equal(name, wrap, tmp_path, mon
     assert CONFIGS[name] in capsys.readouterr().out
     converted = read_checkpoint(target)['state_dict']
     torch.testing.assert_close(converted, dict(official_model(name).state_dict()))
+
+
+def test_published_weights_are_the_trainings_in_half_precision(tmp_path, monkeypatch, capsys):
+    weights = official_model('sdpose_t').state_dict()
+    torch.save(dict(state_dict=weights, optimizer=dict(lr=1.0)), tmp_path / 'epoch.pth')
+    arguments = [str(tmp_path / 'epoch.pth'), str(tmp_path / 'small.pth')]
+    monkeypatch.setattr(sys, 'argv', ['publish_checkpoint', *arguments])
+    assert publish_checkpoint.main() == 0
+    published = read_checkpoint(tmp_path / 'small.pth')
+    assert list(published) == ['state_dict']
+    for name, value in weights.items():
+        expected = value.half() if value.is_floating_point() else value
+        torch.testing.assert_close(published['state_dict'][name], expected, rtol=0, atol=0)
+    assert publish_checkpoint.main() == 1
+    assert 'small.pth exists' in capsys.readouterr().err
 
 
 def broken(change) -> dict[str, torch.Tensor]:

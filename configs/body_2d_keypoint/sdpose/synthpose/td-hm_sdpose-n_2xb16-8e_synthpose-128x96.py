@@ -4,6 +4,7 @@
 #   SYNTHPOSE_ROOT=data/pretrain mim train mmpose_sdpose \
 #       td-hm_sdpose-n_2xb16-8e_synthpose-128x96.py --launcher pytorch --gpus 2 \
 #       --cfg-options randomness.seed=0 env_cfg.dist_cfg.backend=gloo model.head.num_cycles=1
+#   mim run mmpose_sdpose publish_checkpoint work_dirs/…/epoch_8.pth sdpose-n_synthpose-128x96.pth
 _base_ = ['../../../_base_/token_heatmap_synthpose.py']
 
 # Cross-entropy, Xavier initialisation and mild augmentation: a token head leaves the mean pose after

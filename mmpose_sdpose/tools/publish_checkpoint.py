@@ -1,0 +1,37 @@
+"""Keep the weights of a training checkpoint alone, in half precision, for passing them on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import mmpose_sdpose  # noqa: F401  lets MMEngine's checkpoints be read
+from mmpose_sdpose.utils import read_state_dict, write_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='publish_checkpoint', description=__doc__)
+    parser.add_argument('src', help='checkpoint of a training')
+    parser.add_argument('dst', help='where to write; never overwritten unless --overwrite')
+    parser.add_argument('--overwrite', action='store_true', help='replace DST if it exists')
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        weights = {
+            name: value.half() if value.is_floating_point() else value
+            for name, value in read_state_dict(args.src).items()
+        }
+        write_checkpoint(dict(state_dict=weights), args.dst, args.overwrite)
+    except (OSError, ValueError) as error:
+        print(f'publish_checkpoint: {error}', file=sys.stderr)
+        return 1
+    print(f'{args.dst}: {len(weights)} entries, {os.path.getsize(args.dst) / 1e6:.1f} MB')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""What README says must be there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mmpose_sdpose.utils.configs import model_configs
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'projects').rglob('*.md'))]
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_local_links_and_config_names_exist(page):
+    text = page.read_text()
+    links = re.findall(r'\]\((?!https?:)([^)#]+)\)', text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    names = {path.name for path in model_configs()}
+    missing += [name for name in re.findall(r'td-(?:hm|reg)_[\w-]+\.py', text) if name not in names]
+    assert not missing
