@@ -59,14 +59,13 @@ class Demo:
         os.environ['SYNTHPOSE_ROOT'] = str(self.data)
 
     def run(self) -> None:
-        start = time.monotonic()
+        began = time.monotonic()
         CONSOLE.rule('1/4  data: SynthPose, drawn people in the COCO format')
         self.make_data()
         floor = self.mean_pose()
         CONSOLE.rule('2/4  training: mim train')
-        CONSOLE.print(
-            f'fine-tuning {self.start_weights()}, which were learned on another SynthPose'
-        )
+        origin = f'fine-tuning {self.start_weights()}, learned on another SynthPose'
+        CONSOLE.print(origin, soft_wrap=True)
         before = self.test('before', self.start_weights())
         checkpoint = self.train()
         CONSOLE.rule('3/4  testing: mim test')
@@ -78,7 +77,7 @@ class Demo:
             'before training (weights in the package)': before,
             f'after {self.epochs} epochs': after,
         }
-        self.report(scores, [checkpoint, *pictures], time.monotonic() - start)
+        self.report(scores, [checkpoint, *pictures], time.monotonic() - began)
 
     def make_data(self) -> None:
         tool = [sys.executable, '-m', 'mmpose_sdpose.tools.make_synthpose']
@@ -103,7 +102,7 @@ class Demo:
         work_dir = self.out / 'train'
         checkpoint = work_dir / f'epoch_{self.epochs}.pth'
         if checkpoint.exists():
-            CONSOLE.print(f'already trained: {checkpoint}')
+            CONSOLE.print(f'already trained: {checkpoint}', soft_wrap=True)
         else:
             resume = ['--resume'] if (work_dir / 'last_checkpoint').exists() else []
             self.mim('train', 'train.log', '--work-dir', str(work_dir), *resume)
