@@ -4,7 +4,10 @@
 #   SYNTHPOSE_ROOT=data/pretrain mim train mmpose_sdpose \
 #       td-hm_sdpose-n_2xb16-8e_synthpose-128x96.py --launcher pytorch --gpus 2 \
 #       --cfg-options randomness.seed=0 env_cfg.dist_cfg.backend=gloo model.head.num_cycles=1
-#   mim run mmpose_sdpose publish_checkpoint work_dirs/…/epoch_8.pth sdpose-n_synthpose-128x96.pth
+#   mim run mmpose_sdpose publish_checkpoint \
+#       work_dirs/…/best_coco_AP_epoch_3.pth sdpose-n_synthpose-128x96.pth
+# That run was stopped in its fifth epoch; AP on its own validation people was 0.002 after the third: it
+# had barely begun to leave the mean pose (0.000). Longer training is what these weights need.
 _base_ = ['../../../_base_/token_heatmap_synthpose.py']
 
 # Cross-entropy, Xavier initialisation and mild augmentation: a token head leaves the mean pose after
