@@ -40,6 +40,7 @@ def draw_learning_curve(
     )
     for (name, value), style in zip((floors or {}).items(), ('--', ':', '-.')):
         ap_axis.axhline(value, color='grey', linestyle=style, label=f'{name} ({value:.3f})')
-    ap_axis.set(xlabel='epoch', ylabel='AP', title='AP on held-out people', ylim=(0, 1))
+    ap_axis.set(xlabel='epoch', ylabel='AP', title='AP on held-out people')
+    ap_axis.set_ylim(bottom=0)
     ap_axis.legend(loc='upper left')
     figure.savefig(path, dpi=110)
