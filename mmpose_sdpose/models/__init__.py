@@ -1,14 +1,29 @@
-"""Backbones, heads and losses, registered into ``mmpose.registry.MODELS``."""
+"""Backbones, heads, losses and distillers, registered into ``mmpose.registry.MODELS``."""
 
-from .backbones import HRNetThreeStage, IdentityBackbone, StemNet
-from .heads import MCTHead
-from .losses import HeatmapCrossEntropyLoss, TokenDistanceLoss
+from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet
+from .distillers import TopdownDistiller
+from .heads import MCTHead, TokenRegressionHead
+from .losses import (
+    AttentionTransferLoss,
+    HeatmapCrossEntropyLoss,
+    LocalizationScoreLoss,
+    ScoreLoss,
+    SimulatedHeatmapLoss,
+    TokenDistanceLoss,
+)
 
 __all__ = [
+    'AttentionTransferLoss',
+    'CAUNet',
     'HRNetThreeStage',
     'HeatmapCrossEntropyLoss',
     'IdentityBackbone',
+    'LocalizationScoreLoss',
     'MCTHead',
+    'ScoreLoss',
+    'SimulatedHeatmapLoss',
     'StemNet',
     'TokenDistanceLoss',
+    'TokenRegressionHead',
+    'TopdownDistiller',
 ]

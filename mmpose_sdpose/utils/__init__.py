@@ -1,4 +1,19 @@
-from .checkpoint import read_checkpoint, read_state_dict, write_checkpoint
+from .checkpoint import (
+    READS_SAFELY,
+    fetch_state_dict,
+    list_misfits,
+    read_checkpoint,
+    read_state_dict,
+    write_checkpoint,
+)
 from .files import whole_file
 
-__all__ = ['read_checkpoint', 'read_state_dict', 'whole_file', 'write_checkpoint']
+__all__ = [
+    'READS_SAFELY',
+    'fetch_state_dict',
+    'list_misfits',
+    'read_checkpoint',
+    'read_state_dict',
+    'whole_file',
+    'write_checkpoint',
+]

@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.runner import CheckpointLoader
+from mmengine.utils import digit_version
 from torch import Tensor
 
 from .files import whole_file
+
+#: Whether torch can read MMEngine's checkpoints with ``weights_only`` on: older versions know no list of
+#: harmless classes.
+READS_SAFELY = digit_version(torch.__version__) >= digit_version('2.6.0')
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -48,7 +54,31 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     Raises:
         FileNotFoundError, ValueError: As :func:`read_checkpoint`, or if there are no weights in it.
     """
-    checkpoint = read_checkpoint(path)
+    return _weights_in(read_checkpoint(path), path)
+
+
+def fetch_state_dict(path: str) -> dict[str, Tensor]:
+    """:func:`read_state_dict` of a file, a URL, or ``mmpose_sdpose://NAME.pth``.
+
+    Raises:
+        FileNotFoundError, ValueError: As there.
+    """
+    if '://' not in path and READS_SAFELY:
+        return read_state_dict(path)
+    return _weights_in(CheckpointLoader.load_checkpoint(path, map_location='cpu'), path)
+
+
+def list_misfits(found: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
+    """What keeps a state dict from filling a model: entries missing or of another shape."""
+    missing = [f'{key}: not in the checkpoint' for key in expected if key not in found]
+    return missing + [
+        f'{key}: {tuple(found[key].shape)} in the checkpoint, {tuple(value.shape)} in the model'
+        for key, value in expected.items()
+        if isinstance(found.get(key), Tensor) and found[key].shape != value.shape
+    ]
+
+
+def _weights_in(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Tensor]:
     state_dict = checkpoint.get('state_dict', checkpoint)
     if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
         raise ValueError(

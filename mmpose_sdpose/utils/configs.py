@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import nn
@@ -52,9 +53,18 @@ def find_config(name: str | Path) -> Path:
     )
 
 
+def read_config(name: str | Path) -> Config:
+    """A config by its path, its file name among ours, or as ``mmpose::PATH`` among MMPose's.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    return get_config(name) if '::' in str(name) else Config.fromfile(find_config(name))
+
+
 def build_model(config: str | Path) -> nn.Module:
     """The model of a config, from random weights: nothing is downloaded."""
-    cfg = Config.fromfile(find_config(config))
+    cfg = read_config(config)
     cfg.model.backbone.pop('init_cfg', None)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     return MODELS.build(cfg.model)

@@ -15,7 +15,7 @@ _RENAMES = [
     (r'(backbone\..+)', r'\1'),
     (r'keypoint_head\.tokenpose\.keypoint_token', 'head.mct.keypoint_tokens'),
     (r'keypoint_head\.tokenpose\.patch_to_embedding\.(.+)', r'head.mct.patch_embed.\1'),
-    (r'keypoint_head\.tokenpose\.mlp_head\.(.+)', r'head.heatmap_mlp.\1'),
+    (r'keypoint_head\.tokenpose\.mlp_head\.(.+)', r'head.mlp.\1'),
     (_LAYER + r'0\.fn\.norm\.(.+)', r'head.mct.encoder.layers.\1.norm1.\2'),
     (_LAYER + r'0\.fn\.fn\.to_qkv\.(.+)', r'head.mct.encoder.layers.\1.attn.qkv.\2'),
     (_LAYER + r'0\.fn\.fn\.to_out\.0\.(.+)', r'head.mct.encoder.layers.\1.attn.proj.\2'),

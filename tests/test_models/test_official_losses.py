@@ -86,7 +86,8 @@ def test_gradient_of_every_parameter(sdpose_t):
 )
 def test_token_losses_alone_with_and_without_stop_gradient(detach_teacher, record):
     model = double_model('sdpose_t')
-    for loss in (model.head.visual_token_loss, model.head.keypoint_token_loss):
+    between = model.head.between_cycles
+    for loss in (between.visual_token_loss, between.keypoint_token_loss):
         loss.detach_teacher = detach_teacher
     losses = model.loss(rule_input().double(), data_samples())
     grads = gradients(model, losses['loss_visual_token'] + losses['loss_keypoint_token'])

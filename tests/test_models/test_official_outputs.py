@@ -45,15 +45,15 @@ def test_patch_embedding_and_position(run):
 
 def test_tokens_of_every_cycle(run):
     arrays, _, cycles, _ = run
-    keypoint = torch.stack([cycle.keypoint_tokens for cycle in cycles])
-    visual = torch.stack([cycle.visual_tokens for cycle in cycles])[:, :, ::16, ::8]
+    keypoint = torch.stack([cycle.tokens.keypoint for cycle in cycles])
+    visual = torch.stack([cycle.tokens.visual for cycle in cycles])[:, :, ::16, ::8]
     torch.testing.assert_close(keypoint, torch.from_numpy(arrays['kpt_token']), **TOKENS)
     torch.testing.assert_close(visual, torch.from_numpy(arrays['vis_token_slice']), **TOKENS)
 
 
 def test_heatmaps_of_every_cycle(run):
     arrays, _, cycles, _ = run
-    heatmaps = torch.stack([cycle.heatmaps for cycle in cycles])
+    heatmaps = torch.stack([cycle.output for cycle in cycles])
     torch.testing.assert_close(heatmaps, torch.from_numpy(arrays['heatmaps']), **HEATMAPS)
 
 
@@ -68,7 +68,7 @@ def test_attention_of_the_last_layer():
     arrays = recorded('sdpose_t')
     model = official_model('sdpose_t')
     mct = model.head.mct
-    last = len(mct.encoder.layers) - 1
+    last = len(mct.encoder.layers)
     with torch.no_grad():
         tokens = mct.embed(model.extract_feat(rule_input())[-1])
         for expected in torch.from_numpy(arrays['attn_slice']):

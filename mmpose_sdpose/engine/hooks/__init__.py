@@ -1,4 +1,5 @@
 from .channels_last_hook import ChannelsLastHook
 from .checkpoint_guard_hook import CheckpointGuardHook
+from .loss_weight_hook import LossWeightHook
 
-__all__ = ['ChannelsLastHook', 'CheckpointGuardHook']
+__all__ = ['ChannelsLastHook', 'CheckpointGuardHook', 'LossWeightHook']

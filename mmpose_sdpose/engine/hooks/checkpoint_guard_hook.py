@@ -9,11 +9,9 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, CheckpointLoader, Runner, find_latest_checkpoint
-from mmengine.utils import digit_version
 from mmpose.registry import HOOKS
-from torch import Tensor
 
-from ...utils import read_checkpoint
+from ...utils import READS_SAFELY, list_misfits, read_checkpoint
 
 
 @HOOKS.register_module()
@@ -44,9 +42,7 @@ class CheckpointGuardHook(Hook):
         path = runner._load_from
         if path is None and runner._resume:
             path = find_latest_checkpoint(runner.work_dir)
-        # Older torch knows no list of harmless classes, and would refuse MMEngine's own checkpoints.
-        readable = digit_version(torch.__version__) >= digit_version('2.6.0')
-        if path is not None and '://' not in str(path) and readable:
+        if path is not None and '://' not in str(path) and READS_SAFELY:
             read_checkpoint(path)
         if _is_training(runner):
             for module in runner.model.modules():
@@ -60,13 +56,7 @@ class CheckpointGuardHook(Hook):
             re.sub(r'^module\.', '', key): value
             for key, value in checkpoint.get('state_dict', checkpoint).items()
         }
-        missing = [key for key in expected if key not in found]
-        other_shape = [
-            f'{key}: {tuple(found[key].shape)} in the checkpoint, {tuple(value.shape)} in the model'
-            for key, value in expected.items()
-            if isinstance(found.get(key), Tensor) and found[key].shape != value.shape
-        ]
-        misfits = [f'{key}: not in the checkpoint' for key in missing] + other_shape
+        misfits = list_misfits(found, expected)
         fine_tuning = _is_training(runner) and not runner._resume
         if len(misfits) == len(expected) or (misfits and self.strict and not fine_tuning):
             raise ValueError(_complaint(runner, misfits, len(expected)))

@@ -1,5 +1,6 @@
+from .caunet import CAUNet
 from .hrnet_three_stage import HRNetThreeStage
 from .identity import IdentityBackbone
 from .stemnet import StemNet
 
-__all__ = ['HRNetThreeStage', 'IdentityBackbone', 'StemNet']
+__all__ = ['CAUNet', 'HRNetThreeStage', 'IdentityBackbone', 'StemNet']

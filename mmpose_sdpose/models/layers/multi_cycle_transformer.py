@@ -1,10 +1,39 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from .position import sine_position_table
 from .token_encoder import TokenEncoder
+
+
+@dataclass(frozen=True)
+class AttentionLayout:
+    """What attention maps a model has."""
+
+    depth: int  # layers
+    num_heads: int
+    grid_size: tuple[int, int]  # rows and columns of the visual tokens
+
+
+@dataclass
+class AttentionMaps:
+    """Attention between all tokens, keypoint tokens first, of the layers that were asked for."""
+
+    layers: dict[int, Tensor]  # layer, counted from 1 -> (B, heads, K + N, K + N), rows sum to one
+    grid_size: tuple[int, int]  # rows and columns of the visual tokens; their product is N
+
+
+@dataclass
+class Tokens:
+    """What one pass through the encoder leaves behind."""
+
+    keypoint: Tensor  # (B, K, D)
+    visual: Tensor  # (B, N, D)
+    attention: AttentionMaps
 
 
 class MultiCycleTransformer(nn.Module):
@@ -22,7 +51,7 @@ class MultiCycleTransformer(nn.Module):
         encoder: Arguments of :class:`TokenEncoder`.
 
     Shape:
-        (B, in_channels, H, W) -> one (B, K + N, D) for each cycle, keypoint tokens first
+        (B, in_channels, H, W) -> :class:`Tokens` of each cycle
 
     Raises:
         ValueError: If the patches do not tile the feature map, or a later feature map has another size.
@@ -51,13 +80,20 @@ class MultiCycleTransformer(nn.Module):
         self.register_buffer('position', position, persistent=False)
         nn.init.trunc_normal_(self.keypoint_tokens, std=0.02)
 
-    def forward(self, feature_map: Tensor, num_cycles: int = 1) -> list[Tensor]:
+    def forward(
+        self, feature_map: Tensor, num_cycles: int = 1, map_layers: Sequence[int] = ()
+    ) -> list[Tokens]:
         tokens = self.embed(feature_map)
         cycles = []
         for _ in range(num_cycles):
-            tokens = self.encoder(tokens, self.position)
-            cycles.append(tokens)
+            tokens, maps = self.encoder.with_maps(tokens, self.position, map_layers)
+            keypoint, visual = tokens.tensor_split([self.num_keypoints], dim=1)
+            cycles.append(Tokens(keypoint, visual, AttentionMaps(maps, self.grid_size)))
         return cycles
+
+    @property
+    def attention_layout(self) -> AttentionLayout:
+        return AttentionLayout(len(self.encoder.layers), self.encoder.num_heads, self.grid_size)
 
     def embed(self, feature_map: Tensor) -> Tensor:
         """Tokens before the first layer, position added: (B, K + N, D)."""

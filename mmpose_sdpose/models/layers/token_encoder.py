@@ -68,6 +68,7 @@ class TokenEncoder(nn.Module):
         if depth < 1:
             raise ValueError(f'depth ({depth}) must be at least 1')
         self.embed_dims = embed_dims
+        self.num_heads = num_heads
         self.layers = nn.ModuleList(
             TokenEncoderLayer(embed_dims, num_heads, mlp_ratio) for _ in range(depth)
         )
@@ -78,13 +79,13 @@ class TokenEncoder(nn.Module):
     def with_maps(
         self, tokens: Tensor, position: Tensor, map_layers: Sequence[int]
     ) -> tuple[Tensor, dict[int, Tensor]]:
-        """The same, and the attention maps (B, heads, N, N) of the layers asked for (from 0)."""
+        """The same, and the attention maps (B, heads, N, N) of the layers asked for, counted from 1."""
         maps = {}
-        for index, layer in enumerate(self.layers):
-            if index:
+        for number, layer in enumerate(self.layers, start=1):
+            if number > 1:
                 tokens = tokens + position
-            if index in map_layers:
-                tokens, maps[index] = layer.with_map(tokens)
+            if number in map_layers:
+                tokens, maps[number] = layer.with_map(tokens)
             else:
                 tokens = layer(tokens)
         return tokens, maps

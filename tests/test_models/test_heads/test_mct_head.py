@@ -76,8 +76,8 @@ def test_one_cycle_is_the_first_of_several():
     model = head().eval()
     (only,) = model.run_cycles(feats(), 1)
     first = model.run_cycles(feats(), 3)[0]
-    torch.testing.assert_close(only.heatmaps, first.heatmaps, rtol=0, atol=0)
-    torch.testing.assert_close(model(feats()), only.heatmaps, rtol=0, atol=0)
+    torch.testing.assert_close(only.output, first.output, rtol=0, atol=0)
+    torch.testing.assert_close(model(feats()), only.output, rtol=0, atol=0)
 
 
 def test_loss_terms_by_hand():
@@ -88,10 +88,10 @@ def test_loss_terms_by_hand():
     target = torch.stack([sample.gt_fields.heatmaps for sample in data])
     weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in data])
     for index, cycle in enumerate(cycles, start=1):
-        expected = ((cycle.heatmaps - target) ** 2 * weights[..., None, None]).mean()
+        expected = ((cycle.output - target) ** 2 * weights[..., None, None]).mean()
         torch.testing.assert_close(losses[f'loss_heatmap_cycle{index}'], expected)
     for name in ('visual', 'keypoint'):
-        tokens = [getattr(cycle, f'{name}_tokens') for cycle in cycles]
+        tokens = [getattr(cycle.tokens, name) for cycle in cycles]
         expected = sum(((a - b) ** 2).mean() for a, b in zip(tokens, tokens[1:]))
         torch.testing.assert_close(losses[f'loss_{name}_token'], expected)
 
@@ -127,9 +127,9 @@ def test_accuracy_is_the_first_cycles(monkeypatch):
     weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in data])
     original = model.run_cycles
 
-    def perfect_first(feats, num_cycles):
-        cycles = original(feats, num_cycles)
-        cycles[0].heatmaps = target.clone()
+    def perfect_first(*arguments):
+        cycles = original(*arguments)
+        cycles[0].output = target.clone()
         return cycles
 
     before = model.loss(feats(), data)['acc_pose']
@@ -142,7 +142,7 @@ def test_accuracy_is_the_first_cycles(monkeypatch):
 def test_cross_entropy_makes_the_output_a_heatmap_of_known_mass():
     model = head(loss=dict(type='HeatmapCrossEntropyLoss')).eval()
     heatmaps = model(feats())
-    logits = model.run_cycles(feats(), 1)[0].heatmaps
+    logits = model.run_cycles(feats(), 1)[0].output
     mass = 2 * torch.pi * CODEC['sigma'] ** 2
     torch.testing.assert_close(heatmaps.sum((2, 3)), torch.full((2, 17), mass))
     torch.testing.assert_close(heatmaps.flatten(2).argmax(-1), logits.flatten(2).argmax(-1))
@@ -166,7 +166,7 @@ def test_initialisation_follows_the_official_code():
     for weight in (linear.weight, model.mct.patch_embed.weight, model.mct.keypoint_tokens):
         assert weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert linear.bias.abs().max() == 0 and model.mct.patch_embed.bias.abs().max() == 0
-    torch.testing.assert_close(model.heatmap_mlp[0].weight, torch.ones(192))
+    torch.testing.assert_close(model.mlp[0].weight, torch.ones(192))
 
 
 @pytest.mark.parametrize(

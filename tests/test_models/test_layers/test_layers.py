@@ -11,6 +11,7 @@ from mmpose_sdpose.models.layers import (
     TokenAttention,
     TokenEncoder,
     TokenEncoderLayer,
+    Tokens,
     sine_position_table,
 )
 
@@ -67,9 +68,9 @@ def test_encoder_adds_the_position_before_every_layer_but_the_first():
 def test_encoder_gives_only_the_maps_asked_for():
     encoder = TokenEncoder(32, depth=3, num_heads=4).eval()
     tokens, position = torch.randn(2, 11, 32), torch.zeros(1, 11, 32)
-    out, maps = encoder.with_maps(tokens, position, [0, 2])
-    assert list(maps) == [0, 2]
-    assert maps[2].shape == (2, 4, 11, 11)
+    out, maps = encoder.with_maps(tokens, position, [1, 3])
+    assert list(maps) == [1, 3]
+    assert maps[3].shape == (2, 4, 11, 11)
     torch.testing.assert_close(out, encoder(tokens, position))
 
 
@@ -108,14 +109,32 @@ def test_patches_are_rows_columns_channels_of_the_feature_map():
     torch.testing.assert_close(tokens[:, :5], model.keypoint_tokens.expand(2, -1, -1))
 
 
+def joined(tokens: Tokens) -> torch.Tensor:
+    return torch.cat([tokens.keypoint, tokens.visual], dim=1)
+
+
 def test_a_cycle_takes_the_tokens_of_the_one_before():
     model = transformer()
     feature_map = torch.randn(2, 4, 8, 6)
-    first, second, third = model(feature_map, num_cycles=3)
+    first, second, third = (joined(cycle) for cycle in model(feature_map, num_cycles=3))
     torch.testing.assert_close(second, model.encoder(first, model.position))
     torch.testing.assert_close(third, model.encoder(second, model.position))
     (single,) = model(feature_map, num_cycles=1)
-    torch.testing.assert_close(single, first, rtol=0, atol=0)
+    torch.testing.assert_close(joined(single), first, rtol=0, atol=0)
+
+
+def test_attention_maps_come_with_every_cycle_and_only_when_asked_for():
+    model = transformer()
+    feature_map = torch.randn(2, 4, 8, 6)
+    plain = model(feature_map, num_cycles=2)
+    assert all(cycle.attention.layers == {} for cycle in plain)
+    asked = model(feature_map, num_cycles=2, map_layers=[2])
+    for with_map, without in zip(asked, plain):
+        assert list(with_map.attention.layers) == [2]
+        assert with_map.attention.layers[2].shape == (2, 4, 9, 9)
+        assert with_map.attention.grid_size == (2, 2)
+        torch.testing.assert_close(joined(with_map), joined(without))
+    assert not torch.equal(asked[0].attention.layers[2], asked[1].attention.layers[2])
 
 
 @pytest.mark.parametrize(

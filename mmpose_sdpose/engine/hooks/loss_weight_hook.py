@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import math
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmpose.registry import HOOKS
+
+
+@HOOKS.register_module()
+class LossWeightHook(Hook):
+    """Change the weights of a distillation's losses from epoch to epoch.
+
+    A schedule gives the factor by which a loss is multiplied, besides its own ``loss_weight``::
+
+        dict(type='LossWeightHook', schedules=dict(attention=dict(type='cosine', end=0, until=200)))
+
+    The factor is ``start`` up to epoch ``begin`` and ``end`` from epoch ``until`` on; between them it
+    moves on a straight line, or on half a cosine. It depends on the epoch alone, so that a resumed
+    training goes on where it was.
+
+    Args:
+        schedules: Comparison of the distiller -> its schedule: ``type`` ('constant', 'linear' or
+            'cosine'), ``start`` (default 1), and unless constant ``end``, ``begin`` (default 0) and
+            ``until``, in epochs.
+
+    Raises:
+        ValueError: If a schedule cannot be; from the run, if the distiller has no such loss.
+    """
+
+    def __init__(self, schedules: dict[str, dict]) -> None:
+        for name, schedule in schedules.items():
+            _check(name, schedule)
+        self.schedules = schedules
+
+    def before_run(self, runner: Runner) -> None:
+        factors = _factors(runner)
+        unknown = sorted(set(self.schedules) - set(factors))
+        if unknown:
+            raise ValueError(
+                f'LossWeightHook schedules {unknown}, which the model does not compare; it compares '
+                f'{sorted(factors) or "nothing: it is no distiller"}'
+            )
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        factors = _factors(runner)
+        for name, schedule in self.schedules.items():
+            factors[name] = factor_at(schedule, runner.epoch)
+            runner.message_hub.update_scalar(f'train/factor_{name}', factors[name])
+
+
+def factor_at(schedule: dict, epoch: int) -> float:
+    """The factor of a schedule in an epoch, counted from 0."""
+    start = schedule.get('start', 1.0)
+    if schedule['type'] == 'constant':
+        return start
+    begin = schedule.get('begin', 0)
+    done = min(max((epoch - begin) / (schedule['until'] - begin), 0.0), 1.0)
+    if schedule['type'] == 'cosine':
+        done = (1 - math.cos(math.pi * done)) / 2
+    return start + done * (schedule['end'] - start)
+
+
+def _factors(runner: Runner) -> dict[str, float]:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return getattr(model, 'loss_factors', {})
+
+
+_NEEDED = {'constant': set(), 'linear': {'end', 'until'}, 'cosine': {'end', 'until'}}
+_OPTIONAL = {'constant': {'start'}, 'linear': {'start', 'begin'}, 'cosine': {'start', 'begin'}}
+
+
+def _check(name: str, schedule: dict) -> None:
+    kind = schedule.get('type')
+    if kind not in _NEEDED:
+        raise ValueError(f'the schedule of {name} is {kind!r}: choose from {sorted(_NEEDED)}')
+    given = set(schedule) - {'type'}
+    if _NEEDED[kind] - given or given - _NEEDED[kind] - _OPTIONAL[kind]:
+        raise ValueError(
+            f'the {kind} schedule of {name} has {sorted(given)}: it needs {sorted(_NEEDED[kind])} and '
+            f'may have {sorted(_OPTIONAL[kind])}'
+        )
+    if kind != 'constant' and schedule['until'] <= schedule.get('begin', 0):
+        raise ValueError(
+            f'the schedule of {name} ends at epoch {schedule["until"]}, not after it begins '
+            f'({schedule.get("begin", 0)})'
+        )

@@ -1,0 +1,3 @@
+from .topdown_distiller import TopdownDistiller
+
+__all__ = ['TopdownDistiller']

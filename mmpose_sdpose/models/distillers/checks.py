@@ -1,0 +1,115 @@
+"""Whether student, teacher and losses fit together, asked before hours of training."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..heads import TokenHead
+from .comparisons import COMPARISONS
+from .knowledge import given_by
+
+
+def check_losses(losses: dict[str, nn.Module], student: nn.Module, teacher: nn.Module) -> None:
+    """Whether each loss gets what it compares, in sizes that can be compared.
+
+    Raises:
+        ValueError: Names what does not fit, and what student or teacher can give.
+    """
+    if not isinstance(getattr(student, 'head', None), TokenHead):
+        raise ValueError(
+            f'the student has a {type(getattr(student, "head", None)).__name__}: students have an '
+            'MCTHead or a TokenRegressionHead'
+        )
+    if not losses:
+        raise ValueError(f'losses is empty: choose from {sorted(COMPARISONS)}')
+    _check_inputs(student, teacher)
+    for name, loss in losses.items():
+        comparison = COMPARISONS[name]
+        for role, model, needed in (
+            ('student', student, comparison.student),
+            ('teacher', teacher, comparison.teacher),
+        ):
+            missing = [quantity for quantity in needed if quantity not in given_by(model)]
+            if missing:
+                raise ValueError(
+                    f'the loss on {name} needs {", ".join(missing)} of the {role}, a '
+                    f'{type(model.head).__name__}, which gives: {", ".join(given_by(model))}'
+                )
+        if name in _SIZE_CHECKS:
+            _SIZE_CHECKS[name](loss, student, teacher)
+
+
+def _check_inputs(student: nn.Module, teacher: nn.Module) -> None:
+    """Both must see the same image: size, normalisation, keypoints."""
+    sizes = [tuple(model.head.decoder.input_size) for model in (student, teacher)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            f'the student takes {sizes[0][0]}x{sizes[0][1]} images (W x H), the teacher '
+            f'{sizes[1][0]}x{sizes[1][1]}: both see the same image, so use configs of one size'
+        )
+    keypoints = [_num_keypoints(model.head) for model in (student, teacher)]
+    if keypoints[0] != keypoints[1]:
+        raise ValueError(
+            f'the student predicts {keypoints[0]} keypoints, the teacher {keypoints[1]}: use a '
+            'teacher for the same data set'
+        )
+    normalisation = [_normalisation(model.data_preprocessor) for model in (student, teacher)]
+    if normalisation[0] != normalisation[1]:
+        raise ValueError(
+            f'student and teacher normalise images differently: {normalisation[0]} and '
+            f'{normalisation[1]} (mean, std, bgr_to_rgb); give the student the data_preprocessor '
+            'of the teacher'
+        )
+
+
+def _num_keypoints(head: nn.Module) -> int:
+    return head.mct.num_keypoints if isinstance(head, TokenHead) else head.out_channels
+
+
+def _normalisation(preprocessor: nn.Module) -> tuple:
+    mean, std = (
+        getattr(preprocessor, name, torch.zeros(0)).flatten().tolist() for name in ('mean', 'std')
+    )
+    # MMEngine swaps channels for either direction by the same flag.
+    return mean, std, getattr(preprocessor, '_channel_conversion', False)
+
+
+def _check_heatmaps(loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
+    sizes = [tuple(model.head.decoder.heatmap_size) for model in (student, teacher)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            f"the student's heatmaps are {sizes[0][0]}x{sizes[0][1]} (W x H), the teacher's "
+            f'{sizes[1][0]}x{sizes[1][1]}: the loss on heatmaps needs equal sizes'
+        )
+
+
+def _check_tokens(loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
+    widths = [model.head.mct.encoder.embed_dims for model in (student, teacher)]
+    if widths[0] != widths[1]:
+        raise ValueError(
+            f"the student's tokens have embed_dims={widths[0]}, the teacher's {widths[1]}: a loss on "
+            'tokens needs equal widths'
+        )
+
+
+def _check_visual_tokens(loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
+    _check_tokens(loss, student, teacher)
+    grids = [model.head.mct.grid_size for model in (student, teacher)]
+    if grids[0] != grids[1]:
+        raise ValueError(
+            f'the student has {grids[0]} visual tokens (rows, columns), the teacher {grids[1]}: the '
+            'loss on visual_tokens needs equal grids'
+        )
+
+
+def _check_attention(loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
+    loss.check(student.head.mct.attention_layout, teacher.head.mct.attention_layout)
+
+
+_SIZE_CHECKS = {
+    'heatmaps': _check_heatmaps,
+    'keypoint_tokens': _check_tokens,
+    'visual_tokens': _check_visual_tokens,
+    'attention': _check_attention,
+}

@@ -1,0 +1,36 @@
+"""What a distillation can compare, and what each comparison takes from student and teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Quantities that go into one loss, in the order of its arguments."""
+
+    student: tuple[str, ...]
+    teacher: tuple[str, ...]
+    weighted: bool = True  # the weights of the joints (B, K) come last
+
+    def __call__(
+        self, loss: nn.Module, student: dict[str, Any], teacher: dict[str, Any], weights: Tensor
+    ) -> Tensor:
+        arguments = [student[name] for name in self.student]
+        arguments += [teacher[name] for name in self.teacher]
+        return loss(*arguments, *([weights] if self.weighted else []))
+
+
+COMPARISONS = {
+    'heatmaps': Comparison(('heatmaps',), ('heatmaps',)),
+    'coordinates': Comparison(('coordinates',), ('coordinates',)),
+    'keypoint_tokens': Comparison(('keypoint_tokens',), ('keypoint_tokens',), weighted=False),
+    'visual_tokens': Comparison(('visual_tokens',), ('visual_tokens',), weighted=False),
+    'attention': Comparison(('attention',), ('attention',), weighted=False),
+    # A student without heatmaps learns from the teacher's: how sure to be, and where and how widely.
+    'scores': Comparison(('coordinates', 'scores'), ('heatmaps',)),
+    'simulated_heatmaps': Comparison(('coordinates', 'sigmas'), ('heatmaps',)),
+}

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from mmpose.models import TopdownPoseEstimator
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from torch import Tensor, nn
+
+from ...utils import fetch_state_dict, list_misfits
+from ...utils.configs import read_config
+from ..heads.token_head import keypoint_weights
+from .checks import check_losses
+from .comparisons import COMPARISONS
+from .knowledge import ask, quantities_of
+
+
+@MODELS.register_module()
+class TopdownDistiller(TopdownPoseEstimator):
+    """A student that learns from a frozen teacher besides the ground truth.
+
+    The distiller *is* the student, with the teacher beside it: parameters, optimizer, checkpoints and
+    predictions are the plain student's, and a checkpoint loads into the student's own config. The
+    teacher is no submodule; it stays in evaluation mode, runs without gradients (not in inference
+    mode: losses keep its outputs for their backward pass), and follows the student's device and
+    precision. Of a student with several cycles the first one is taught.
+
+    Args:
+        student: The student: a model config, or the name or path of a config file.
+        teacher: The teacher, likewise; ``mmpose::…`` finds the configs of MMPose. Token heatmap models
+            of this package give everything that can be compared, any heatmap estimator of MMPose
+            gives heatmaps and coordinates.
+        losses: What is compared -> the loss for it; None leaves it out. Comparisons: heatmaps,
+            coordinates, keypoint_tokens, visual_tokens, attention, scores, simulated_heatmaps.
+        teacher_ckpt: Path or URL of the teacher's weights.
+        allow_untrained: Accept a teacher without weights, for tests.
+
+    Raises:
+        FileNotFoundError: If a config or the teacher's weights are not there.
+        ValueError: If the teacher's weights do not fit, or student, teacher and losses do not.
+    """
+
+    def __init__(
+        self,
+        student: dict | str,
+        teacher: dict | str,
+        losses: dict[str, dict | None],
+        teacher_ckpt: str | None = None,
+        allow_untrained: bool = False,
+    ) -> None:
+        student = _model_config(student)
+        if student.pop('type') != 'TopdownPoseEstimator':
+            raise ValueError('the student must be a TopdownPoseEstimator')
+        super().__init__(**student)
+        unknown = sorted(set(losses) - set(COMPARISONS))
+        if unknown:
+            raise ValueError(
+                f'losses compares {unknown}, unknown; choose from {sorted(COMPARISONS)}'
+            )
+        self.distillation_losses = nn.ModuleDict(
+            {name: MODELS.build(loss) for name, loss in losses.items() if loss is not None}
+        )
+        #: Factor of each loss, for schedules.
+        self.loss_factors = dict.fromkeys(self.distillation_losses, 1.0)
+        # In a tuple the teacher is hidden from parameters, state dict, train() and data parallelism.
+        self._teacher = (_build_teacher(teacher, teacher_ckpt, allow_untrained),)
+        check_losses(dict(self.distillation_losses.items()), self, self.teacher)
+
+    @property
+    def teacher(self) -> nn.Module:
+        return self._teacher[0]
+
+    def loss(self, inputs: Tensor, data_samples: list[PoseDataSample]) -> dict[str, Tensor]:
+        """The student's own losses, and one ``loss_distill_<comparison>`` for each comparison."""
+        head, attention = self.head, self._attention_loss
+        map_layers = {*head.between_cycles.map_layers}
+        map_layers |= {*attention.student_layers} if attention else set()
+        cycles = head.run_cycles(self.extract_feat(inputs), head.num_cycles, sorted(map_layers))
+        losses = head.loss_of_cycles(cycles, data_samples, self.train_cfg)
+        student = quantities_of(head, cycles[0])
+        with torch.no_grad():
+            teacher = ask(self.teacher, inputs, attention.teacher_layers if attention else [])
+        weights = keypoint_weights(data_samples)
+        for name, loss in self.distillation_losses.items():
+            value = COMPARISONS[name](loss, student, teacher, weights)
+            losses[f'loss_distill_{name}'] = self.loss_factors[name] * value
+        return losses
+
+    @property
+    def _attention_loss(self) -> nn.Module | None:
+        names = 'attention' in self.distillation_losses
+        return self.distillation_losses['attention'] if names else None
+
+    def _apply(self, function: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
+        """What moves or casts the student moves or casts the teacher."""
+        self.teacher._apply(function, *args, **kwargs)
+        return super()._apply(function, *args, **kwargs)
+
+
+def _model_config(model: dict | str) -> ConfigDict:
+    """The model in a config, or the model config itself; a copy of one's own."""
+    return read_config(model).model if isinstance(model, str) else deepcopy(ConfigDict(model))
+
+
+def _build_teacher(teacher: dict | str, checkpoint: str | None, allow_untrained: bool) -> nn.Module:
+    if checkpoint is None and not allow_untrained:
+        raise ValueError(
+            'the teacher has no weights: set model.teacher_ckpt to its checkpoint (train it first, or '
+            'convert the official one with `mim run mmpose_sdpose convert_checkpoint`)'
+        )
+    model = MODELS.build(_model_config(teacher))
+    if checkpoint is not None:
+        _load(model, checkpoint)
+    model.requires_grad_(False)
+    model.eval()
+    return model
+
+
+def _load(model: nn.Module, path: str) -> None:
+    """Load every weight, or none."""
+    weights, expected = fetch_state_dict(path), model.state_dict()
+    misfits = list_misfits(weights, expected)
+    misfits += [f'{key}: not in the model' for key in weights if key not in expected]
+    if misfits:
+        shown = '\n  '.join(misfits[:6] + ['...'] * (len(misfits) > 6))
+        raise ValueError(f'teacher_ckpt {path} is of another model than the teacher:\n  {shown}')
+    model.load_state_dict(weights)

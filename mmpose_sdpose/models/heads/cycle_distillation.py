@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+from ..layers import MultiCycleTransformer, Tokens
+
+
+class CycleDistillation(nn.Module):
+    """What the cycles of one head learn from each other.
+
+    Args:
+        visual_token_loss: Distance between neighbouring cycles' visual tokens; None for none.
+        keypoint_token_loss: The same for keypoint tokens.
+        attention_loss: How the last cycle's attention teaches the first one's, the deployed one's; None
+            for none. Ours: it brings the attention loss of LADPose into SDPose.
+    """
+
+    def __init__(
+        self,
+        visual_token_loss: dict | None = None,
+        keypoint_token_loss: dict | None = None,
+        attention_loss: dict | None = None,
+    ) -> None:
+        super().__init__()
+        self.visual_token_loss = visual_token_loss and MODELS.build(visual_token_loss)
+        self.keypoint_token_loss = keypoint_token_loss and MODELS.build(keypoint_token_loss)
+        self.attention_loss = attention_loss and MODELS.build(attention_loss)
+
+    def check(self, transformer: MultiCycleTransformer) -> None:
+        """Whether the layers compared are there.
+
+        Raises:
+            ValueError: If not.
+        """
+        if self.attention_loss is not None:
+            self.attention_loss.check(transformer.attention_layout, transformer.attention_layout)
+
+    @property
+    def map_layers(self) -> Sequence[int]:
+        """Layers whose attention maps :meth:`forward` needs."""
+        if self.attention_loss is None:
+            return ()
+        return sorted({*self.attention_loss.student_layers, *self.attention_loss.teacher_layers})
+
+    def forward(self, cycles: list[Tokens]) -> dict[str, Tensor]:
+        pairs = list(zip(cycles, cycles[1:]))
+        losses = {}
+        if not pairs:
+            return losses
+        if self.visual_token_loss is not None:
+            losses['loss_visual_token'] = sum(
+                self.visual_token_loss(student.visual, teacher.visual) for student, teacher in pairs
+            )
+        if self.keypoint_token_loss is not None:
+            losses['loss_keypoint_token'] = sum(
+                self.keypoint_token_loss(student.keypoint, teacher.keypoint)
+                for student, teacher in pairs
+            )
+        if self.attention_loss is not None:
+            losses['loss_attention'] = self.attention_loss(
+                cycles[0].attention, cycles[-1].attention
+            )
+        return losses

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .channel_gates import channel_gate
+
+
+class ChannelAttentionUnit(nn.Module):
+    """Residual unit: grouped 3x3 convolution between two 1x1, re-weighted channel by channel.
+
+    A ResNet bottleneck with groups and a gate before the sum. Group convolution and channel attention
+    are what is public of the Channel-Attention-Unit of Wei & Hu, Pattern Recognition Letters 185
+    (2024), https://doi.org/10.1016/j.patrec.2024.08.009; how they are joined here is our reading.
+
+    Args:
+        in_channels: Width of the input.
+        mid_channels: Width of the grouped convolution.
+        out_channels: Width of the output. Where it is not ``in_channels``, a 1x1 convolution and a
+            norm lead the input past the unit; otherwise the input passes as it is.
+        groups: Convolution groups; must divide ``mid_channels``.
+        gate: Channel gate on the output channels: 'se', 'eca' or None; see
+            :func:`~mmpose_sdpose.models.layers.channel_gates.channel_gate`.
+        reduction: Of the 'se' gate; must divide ``out_channels``.
+
+    Shape:
+        (B, in_channels, H, W) -> (B, out_channels, H, W)
+
+    Raises:
+        ValueError: If a width or ``groups`` is not positive, ``groups`` does not divide
+            ``mid_channels``, or from the gate.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        mid_channels: int,
+        out_channels: int,
+        groups: int = 8,
+        gate: str | None = 'se',
+        reduction: int = 16,
+    ) -> None:
+        super().__init__()
+        _check_widths(in_channels, mid_channels, out_channels, groups)
+        self.squeeze = _conv_norm(in_channels, mid_channels)
+        self.group_conv = _conv_norm(mid_channels, mid_channels, kernel_size=3, groups=groups)
+        self.expand = _conv_norm(mid_channels, out_channels)
+        self.gate = channel_gate(gate, out_channels, reduction)
+        same_width = in_channels == out_channels
+        self.skip = nn.Identity() if same_width else _conv_norm(in_channels, out_channels)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.squeeze(x))
+        y = self.relu(self.group_conv(y))
+        return self.relu(self.skip(x) + self.gate(self.expand(y)))
+
+
+def _conv_norm(
+    in_channels: int, out_channels: int, kernel_size: int = 1, groups: int = 1
+) -> nn.Sequential:
+    """A convolution that keeps the size of the map, and its norm."""
+    return nn.Sequential(
+        nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            padding=kernel_size // 2,
+            groups=groups,
+            bias=False,
+        ),
+        nn.BatchNorm2d(out_channels),
+    )
+
+
+def _check_widths(in_channels: int, mid_channels: int, out_channels: int, groups: int) -> None:
+    sizes = dict(
+        in_channels=in_channels,
+        mid_channels=mid_channels,
+        out_channels=out_channels,
+        groups=groups,
+    )
+    for name, value in sizes.items():
+        if value < 1:
+            raise ValueError(f'{name} ({value}) must be at least 1')
+    if mid_channels % groups:
+        raise ValueError(f'mid_channels ({mid_channels}) must be a multiple of groups ({groups})')
