@@ -10,7 +10,7 @@ from rich.table import Table
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.utils.complexity import measure_complexity
-from mmpose_sdpose.utils.configs import build_model, find_config, input_size, model_configs
+from mmpose_sdpose.utils.configs import build_model, find_config, input_size, plain_configs
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,9 +25,7 @@ def main() -> int:
     args = parse_args()
     table = Table('config', 'input', 'params (M)', 'GFLOPs', 'GFLOPs with attention')
     try:
-        configs = [find_config(name) for name in args.configs] or [
-            path for path in model_configs() if not path.stem.endswith('_gt-bbox')
-        ]
+        configs = [find_config(name) for name in args.configs] or plain_configs()
         for path in configs:
             size = input_size(path)
             cost = measure_complexity(build_model(path), size)

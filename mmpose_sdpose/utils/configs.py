@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mmengine.config import Config
@@ -30,9 +31,17 @@ def model_configs() -> list[Path]:
     return sorted((configs_dir() / 'body_2d_keypoint').rglob('*.py'))
 
 
+def plain_configs() -> list[Path]:
+    """Model configs without the variants that only train or test the same model in another way."""
+    return [
+        path for path in model_configs() if re.match(r'td-(hm|reg)(_[^_]+){3}$', path.stem)
+    ]
+
+
 def coco_configs(method: str) -> list[Path]:
-    """The COCO configs of a method (``sdpose``, ``tokenpose``): those the official weights are for."""
-    return sorted((configs_dir() / 'body_2d_keypoint' / method / 'coco').glob('*.py'))
+    """The plain COCO configs of a method (``sdpose``, ...): those the official weights are for."""
+    folder = configs_dir() / 'body_2d_keypoint' / method / 'coco'
+    return [path for path in plain_configs() if path.parent == folder]
 
 
 def find_config(name: str | Path) -> Path:

@@ -1,0 +1,12 @@
+# DistilPose-S taught by the HRNet-W48 teacher.
+_base_ = ['./td-reg_distilpose-s_8xb32-300e_crowdpose-256x192.py']
+
+teacher = 'td-hm_tokenpose-hrnet-w48_8xb64-300e_crowdpose-256x192'
+model = dict(
+    _delete_=True,
+    type='TopdownDistiller',
+    student={**_base_.model, 'head': {**_base_.model.head, 'score_loss': None}},
+    teacher=teacher,
+    teacher_ckpt=f'checkpoints/{teacher}.pth',
+    losses=_base_.distilpose_losses,
+)

@@ -1,0 +1,6 @@
+# SDPose-Reg: StemNet, 12 layers, 2 cycles, residual log-likelihood on each.
+_base_ = ['../../../_base_/token_regression_coco.py']
+
+model = dict(
+    head=dict(loss=dict(_delete_=True, type='RLELoss', use_target_weight=True), num_cycles=2),
+)
