@@ -34,17 +34,21 @@ def official_keys() -> dict[str, list]:
     return json.loads(gzip.decompress((DATA / 'official_keys.json.gz').read_bytes()))
 
 
+def generator(key: str) -> np.random.Generator:
+    """Of random numbers that depend on the key alone."""
+    return np.random.Generator(np.random.PCG64(zlib.crc32(key.encode())))
+
+
 def normal(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Standard normal numbers that depend on the key alone."""
-    return np.random.Generator(np.random.PCG64(zlib.crc32(key.encode()))).standard_normal(shape)
+    return generator(key).standard_normal(shape)
 
 
-def rule_weight(key: str, shape: tuple[int, ...]) -> np.ndarray:
+def rule_weight(key: str, shape: tuple[int, ...], seed_prefix: str = '') -> np.ndarray:
     """Value of one entry of an official state dict."""
     last = key.rsplit('.', 1)[-1]
     if last == 'num_batches_tracked':
         return np.zeros(shape, np.int64)
-    noise = normal(key, tuple(shape))
+    noise = normal(seed_prefix + key, tuple(shape))
     if last == 'running_var':
         value = 0.9 + 0.1 * abs(noise)
     elif last in ('running_mean', 'bias'):
@@ -60,8 +64,9 @@ def rule_weight(key: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def rule_state_dict(name: str) -> dict[str, Tensor]:
     """An official model's weights as the rule fills them, without the fixed position table."""
+    seed_prefix = 'teacher_model.' if name.startswith('teacher_') else ''
     return {
-        key: torch.from_numpy(np.array(rule_weight(key, shape)))
+        key: torch.from_numpy(np.array(rule_weight(key, shape, seed_prefix)))
         for key, shape in official_keys()[name]
         if not key.endswith('pos_embedding')
     }

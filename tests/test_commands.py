@@ -16,7 +16,7 @@ from mmpose_sdpose.utils import read_checkpoint
 from mmpose_sdpose.utils.configs import build_model, find_config
 
 MIM = Path(sys.executable).with_name('mim')
-NAME = 'td-hm_sdpose-n_2xb16-8e_synthpose-128x96.py'
+NAME = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96.py'
 CONFIG = find_config(NAME)
 
 
@@ -115,6 +115,39 @@ def test_two_processes_on_gloo_train_one_model(workspace):
     assert not any(key.startswith('module.') for key in weights)
     log = next((workspace / 'gloo').glob('*/*.log')).read_text()
     assert 'Distributed training: True' in log
+
+
+def test_a_distillation_resumes_and_leaves_the_plain_student(workspace, trained):
+    student = find_config('td-reg_ladpose-n_2xb16-16e_synthpose-128x96')
+    config = find_config('td-reg_ladpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96')
+    # A run may not change what is in the file, so schedules come as a config of one's own.
+    schedules = dict(attention=dict(type='linear', end=0, until=2))
+    own = workspace / 'scheduled.py'
+    own.write_text(
+        f"_base_ = ['{config}']\n"
+        f"custom_hooks = [*_base_.custom_hooks, dict(type='LossWeightHook', schedules={schedules})]\n"
+    )
+    options = ['--work-dir', 'distilled', '--cfg-options', *TINY, f'model.teacher_ckpt={trained}']
+    run(workspace, MIM, 'train', 'mmpose', own, *options)
+    run(workspace, MIM, 'train', 'mmpose', own, '--resume', *options, 'train_cfg.max_epochs=2')
+    checkpoint = workspace / 'distilled/epoch_2.pth'
+    assert list(read_checkpoint(checkpoint)['state_dict']) == list(
+        build_model(student).state_dict()
+    )
+    options = ['--out', 'distilled.json', '--cfg-options', *TEST]
+    run(workspace, MIM, 'test', 'mmpose', student, '--checkpoint', checkpoint, *options)
+    assert 'coco/AP' in json.loads((workspace / 'distilled.json').read_text())
+    logs = ''.join(path.read_text() for path in (workspace / 'distilled').glob('*/*.log'))
+    assert 'resumed epoch: 1' in logs
+    assert 'factor_attention: 1.0' in logs and 'factor_attention: 0.5' in logs
+
+
+def test_a_missing_teacher_is_reported_before_training(workspace):
+    config = find_config('td-reg_ladpose_distill-tokenpose-s-v1_8xb64-300e_coco-256x192')
+    done = run(workspace, MIM, 'train', 'mmpose', config, check=False)
+    assert done.returncode != 0
+    missing = 'checkpoints/td-hm_tokenpose-s-v1_8xb64-300e_coco-256x192.pth'
+    assert f"no teacher's weights: no checkpoint at {missing}" in done.stderr
 
 
 def test_missing_data_is_reported_with_its_source(workspace):

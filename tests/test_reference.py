@@ -7,17 +7,22 @@ from .reference import normal, recorded_json, rule_input, rule_weight
 
 CHECKS = {check['what']: check for check in recorded_json('rule_check')['checks']}
 
+TEACHER = 'teacher: seed key "teacher_model.backbone.conv1.weight"'
+
 
 def value_of(what: str, shape: list[int]) -> np.ndarray:
     if what.startswith('raw normal'):
         return normal('input', tuple(shape))
     if what.startswith('input image'):
         return rule_input().numpy()
+    if what == TEACHER:
+        return rule_weight('backbone.conv1.weight', tuple(shape), seed_prefix='teacher_model.')
     return rule_weight(what, tuple(shape))
 
 
 @pytest.mark.parametrize(
-    'what', [what for what in CHECKS if ' ' not in what or what.startswith(('raw', 'input'))]
+    'what',
+    [what for what in CHECKS if ' ' not in what or what.startswith(('raw', 'input', 'teacher'))],
 )
 def test_the_rule_gives_the_recorded_numbers(what):
     check = CHECKS[what]

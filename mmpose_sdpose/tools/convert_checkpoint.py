@@ -1,4 +1,4 @@
-"""Turn an official SDPose or TokenPose checkpoint into one that `mim test` loads."""
+"""Turn an official SDPose, TokenPose or DistilPose checkpoint into one that `mim test` loads."""
 
 from __future__ import annotations
 
@@ -31,16 +31,24 @@ def convert(src: str, config: str | None) -> tuple[Path, dict]:
     if config is not None:
         path = find_config(config)
         return path, convert_state_dict(official, build_model(path))
-    # The shapes of an SDPose and its TokenPose are the same; the name of the encoder tells.
-    method = 'sdpose' if any('.transformer_layer1.' in key for key in official) else 'tokenpose'
     complaints = {}
-    for path in coco_configs(method):
+    for path in coco_configs(_method(official)):
         try:
             return path, convert_state_dict(official, build_model(path))
         except ValueError as error:
             complaints[path] = str(error)
     closest, complaint = min(complaints.items(), key=lambda item: item[1].count('\n'))
     raise ValueError(f'no COCO config fits {src}; the closest is {closest.name}: {complaint}')
+
+
+def _method(official: dict) -> str:
+    """Folder of the configs that may fit; the teachers of DistilPose are TokenPoses.
+
+    The shapes of an SDPose and its TokenPose are the same; the names in the head tell.
+    """
+    if any('.tokenhead.' in key for key in official):
+        return 'distilpose'
+    return 'sdpose' if any('.transformer_layer1.' in key for key in official) else 'tokenpose'
 
 
 def main() -> int:

@@ -33,9 +33,7 @@ def model_configs() -> list[Path]:
 
 def plain_configs() -> list[Path]:
     """Model configs without the variants that only train or test the same model in another way."""
-    return [
-        path for path in model_configs() if re.match(r'td-(hm|reg)(_[^_]+){3}$', path.stem)
-    ]
+    return [path for path in model_configs() if re.match(r'td-(hm|reg)(_[^_]+){3}$', path.stem)]
 
 
 def coco_configs(method: str) -> list[Path]:
@@ -72,11 +70,14 @@ def read_config(name: str | Path) -> Config:
 
 
 def build_model(config: str | Path) -> nn.Module:
-    """The model of a config, from random weights: nothing is downloaded."""
+    """The model of a config (of a distillation: the student) from random weights, not from a URL."""
     cfg = read_config(config)
-    cfg.model.backbone.pop('init_cfg', None)
+    model = cfg.model.get('student', cfg.model)
+    if isinstance(model, str):
+        return build_model(model)
+    model.backbone.pop('init_cfg', None)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    return MODELS.build(cfg.model)
+    return MODELS.build(model)
 
 
 def input_size(config: str | Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Names of the official SDPose and TokenPose weights, and ours for them."""
+"""Names of the official SDPose, TokenPose and DistilPose weights, and ours for them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import re
 import torch
 from torch import Tensor, nn
 
-POSITION_KEY = 'keypoint_head.tokenpose.pos_embedding'
+# Heads that read heatmaps off the tokens are "tokenpose" there, DistilPose's is "tokenhead".
+_HEAD = r'keypoint_head\.token(?:pose|head)\.'
+_POSITION = _HEAD + 'pos_embedding'
 
 # Official name (regular expression) -> ours. The MLP and attention live in nested wrappers there.
-_LAYER = r'keypoint_head\.tokenpose\.transformer(?:_layer1)?\.layers\.(\d+)\.'
+_LAYER = _HEAD + r'transformer(?:_layer1)?\.layers\.(\d+)\.'
 _RENAMES = [
     (r'(backbone\..+)', r'\1'),
-    (r'keypoint_head\.tokenpose\.keypoint_token', 'head.mct.keypoint_tokens'),
-    (r'keypoint_head\.tokenpose\.patch_to_embedding\.(.+)', r'head.mct.patch_embed.\1'),
-    (r'keypoint_head\.tokenpose\.mlp_head\.(.+)', r'head.mlp.\1'),
+    (_HEAD + r'keypoint_token', 'head.mct.keypoint_tokens'),
+    (_HEAD + r'patch_to_embedding\.(.+)', r'head.mct.patch_embed.\1'),
+    (_HEAD + r'mlp_head\.(.+)', r'head.mlp.\1'),
     (_LAYER + r'0\.fn\.norm\.(.+)', r'head.mct.encoder.layers.\1.norm1.\2'),
     (_LAYER + r'0\.fn\.fn\.to_qkv\.(.+)', r'head.mct.encoder.layers.\1.attn.qkv.\2'),
     (_LAYER + r'0\.fn\.fn\.to_out\.0\.(.+)', r'head.mct.encoder.layers.\1.attn.proj.\2'),
@@ -47,8 +49,8 @@ def convert_state_dict(official: dict[str, Tensor], model: nn.Module) -> dict[st
     converted, complaints = {}, []
     for key, value in official.items():
         name = our_name(key)
-        if key == POSITION_KEY:
-            complaints += _check_position(value, model)
+        if re.fullmatch(_POSITION, key):
+            complaints += _check_position(key, value, model)
         elif name not in expected:
             complaints.append(f'unknown: {key}')
         else:
@@ -74,9 +76,9 @@ def _reshape(name: str, value: Tensor, expected: Tensor) -> Tensor:
     return value.reshape(embed_dims, rows, columns, channels).permute(0, 3, 1, 2).contiguous()
 
 
-def _check_position(table: Tensor, model: nn.Module) -> list[str]:
+def _check_position(key: str, table: Tensor, model: nn.Module) -> list[str]:
     """The position is a fixed table that we compute: nothing to convert, but it must be the same."""
     ours = model.head.mct.position[:, model.head.mct.num_keypoints :].to(table)
     if ours.shape != table.shape or not torch.allclose(ours, table, atol=1e-4):
-        return [f'{POSITION_KEY} is not the sine table of the config']
+        return [f'{key} is not the sine table of the config']
     return []

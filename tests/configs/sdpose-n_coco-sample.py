@@ -1,6 +1,6 @@
 # The short version of sdpose-t_coco-sample.py: the demo's small model at 128x96, a minute or so.
 _base_ = [
-    '../../configs/body_2d_keypoint/sdpose/synthpose/td-hm_sdpose-n_2xb16-8e_synthpose-128x96.py'
+    '../../configs/body_2d_keypoint/sdpose/synthpose/td-hm_sdpose-n_2xb16-16e_synthpose-128x96.py'
 ]
 
 data_root = '{{$MMPOSE_SDPOSE_DATA:data}}/coco_sample/'

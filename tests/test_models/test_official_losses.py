@@ -8,10 +8,8 @@ import torch
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 
-from mmpose_sdpose.utils.official_checkpoint import our_name
-
-from ..official_models import double_model
-from ..reference import normal, official_keys, recorded, recorded_json, rule_input
+from ..official_models import check_gradients, double_model, gradients
+from ..reference import recorded, recorded_json, rule_input
 
 
 def data_samples() -> list[PoseDataSample]:
@@ -34,32 +32,16 @@ def losses_of(name: str, **head) -> tuple[torch.nn.Module, dict[str, torch.Tenso
     return model, model.loss(rule_input().double(), data_samples())
 
 
-def gradients(model: torch.nn.Module, loss: torch.Tensor) -> dict[str, np.ndarray]:
-    """Gradient of every parameter under its official name and in its official shape."""
-    loss.backward()
-    ours = {name: parameter.grad for name, parameter in model.named_parameters()}
-    result = {}
-    for key, shape in official_keys()['sdpose_t']:
-        grad = ours.get(our_name(key))
-        if grad is not None:
-            if grad.ndim == 4 and len(shape) == 2:  # a patch, embedded by a Linear there
-                grad = grad.permute(0, 2, 3, 1).reshape(shape)
-            result[key] = grad.numpy()
-    return result
-
-
 @pytest.fixture(scope='module')
 def sdpose_t():
-    model, losses = losses_of('sdpose_t')
-    total = sum(value for key, value in losses.items() if 'loss' in key)
-    return losses, gradients(model, total)
+    return losses_of('sdpose_t')
 
 
 EXPECTED = recorded_json('official_losses')['sdpose_t']
 
 
 def test_loss_terms(sdpose_t):
-    losses, _ = sdpose_t
+    _, losses = sdpose_t
     heatmap = [losses[f'loss_heatmap_cycle{cycle}'].item() for cycle in (1, 2, 3)]
     np.testing.assert_allclose(heatmap, EXPECTED['heatmap_loss_per_cycle'], rtol=1e-9)
     terms = {'vis_dist_loss': 'loss_visual_token', 'kpt_dist_loss': 'loss_keypoint_token'}
@@ -70,14 +52,9 @@ def test_loss_terms(sdpose_t):
 
 
 def test_gradient_of_every_parameter(sdpose_t):
-    _, grads = sdpose_t
-    expected = EXPECTED['grad_norm_and_projection']
-    # Official code counts the frozen position among the parameters, without a gradient.
-    assert set(expected) == set(grads)
-    for key, (norm, projection) in expected.items():
-        np.testing.assert_allclose(np.linalg.norm(grads[key]), norm, rtol=1e-6, err_msg=key)
-        ours = (grads[key] * normal(f'grad.{key}', grads[key].shape)).sum()
-        np.testing.assert_allclose(ours, projection, rtol=1e-6, atol=1e-6 * norm, err_msg=key)
+    model, losses = sdpose_t
+    total = sum(value for key, value in losses.items() if 'loss' in key)
+    check_gradients('sdpose_t', model, total, EXPECTED['grad_norm_and_projection'])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +67,9 @@ def test_token_losses_alone_with_and_without_stop_gradient(detach_teacher, recor
     for loss in (between.visual_token_loss, between.keypoint_token_loss):
         loss.detach_teacher = detach_teacher
     losses = model.loss(rule_input().double(), data_samples())
-    grads = gradients(model, losses['loss_visual_token'] + losses['loss_keypoint_token'])
+    grads = gradients(
+        'sdpose_t', model, losses['loss_visual_token'] + losses['loss_keypoint_token']
+    )
     expected = EXPECTED[record]
     total = np.sqrt(sum((grad**2).sum() for grad in grads.values()))
     np.testing.assert_allclose(total, expected['grad_total_norm'], rtol=1e-6)

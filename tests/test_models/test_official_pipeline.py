@@ -8,14 +8,14 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
-from mmpose.structures import PoseDataSample
 
 from mmpose_sdpose.utils.configs import find_config
 
-from ..official_models import CONFIGS, official_model
+from ..official_models import CONFIGS, boxed_samples, official_model
 from ..reference import recorded, rule_input
 
 CONFIG = Config.fromfile(find_config(CONFIGS['sdpose_t']))
+REGRESSION_CONFIG = Config.fromfile(find_config(CONFIGS['distilpose_s']))
 CASES = recorded('pipeline')
 DECODE = recorded('decode')
 
@@ -30,7 +30,7 @@ def codec():
     return KEYPOINT_CODECS.build(CONFIG.codec)
 
 
-def transformed(case: int) -> dict:
+def transformed(case: int, config: Config = CONFIG) -> dict:
     """The recorded box, flip and rotation through the config's own warp and target generation."""
     center, scale = CASES['center'][case], CASES['scale'][case] * 200
     joints, visible = CASES['raw_joints'].copy(), CASES['raw_visible'].copy()
@@ -46,7 +46,7 @@ def transformed(case: int) -> dict:
     )
     if CASES['flipped'][case]:
         results['keypoints'], results['keypoints_visible'] = flipped(joints, visible)
-    for step in CONFIG.train_pipeline:
+    for step in config.train_pipeline:
         if step.type in ('TopdownAffine', 'GenerateTarget'):
             results = TRANSFORMS.build(step)(results)
     return results
@@ -61,7 +61,10 @@ def flipped(joints: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.nda
     return mirrored[None], visible[order][None]
 
 
-@pytest.mark.parametrize('case', range(6), ids=lambda case: str(CASES['names'][case])[:30])
+CASE_NAMES = [str(name)[:30] for name in CASES['names']]
+
+
+@pytest.mark.parametrize('case', range(6), ids=CASE_NAMES)
 def test_targets(case):
     results = transformed(case)
     weights = CASES['target_weight'][case][:, 0]
@@ -72,6 +75,16 @@ def test_targets(case):
     np.testing.assert_allclose(results['heatmaps'][seen], CASES['target'][case][seen], atol=1e-4)
 
 
+@pytest.mark.parametrize('case', range(6), ids=CASE_NAMES)
+def test_regression_targets(case):
+    results = transformed(case, REGRESSION_CONFIG)
+    weights = CASES['reg_target_weight'][case][:, 0]  # official: one column for x, one for y
+    np.testing.assert_allclose(results['keypoint_weights'][0], weights)
+    seen = weights > 0
+    labels = results['keypoint_labels'][0][seen]
+    np.testing.assert_allclose(labels, CASES['reg_target'][case][seen], atol=1e-5)
+
+
 def test_targets_used_by_the_losses(codec):
     arrays = recorded('targets')
     for joints, visible, target, weight in zip(
@@ -80,6 +93,18 @@ def test_targets_used_by_the_losses(codec):
         encoded = codec.encode(joints[None], visible[None].astype(np.float32))
         np.testing.assert_allclose(encoded['heatmaps'], target, atol=1e-6)
         np.testing.assert_allclose(encoded['keypoint_weights'][0], weight[:, 0])
+
+
+def test_regression_targets_used_by_the_losses():
+    arrays = recorded('targets')
+    label = KEYPOINT_CODECS.build(REGRESSION_CONFIG.codec)
+    for joints, visible, target, weight in zip(
+        arrays['joints'], arrays['visible'], arrays['reg_target'], arrays['reg_target_weight']
+    ):
+        encoded = label.encode(joints[None], visible[None].astype(np.float32))
+        np.testing.assert_allclose(encoded['keypoint_labels'][0], target, atol=1e-6)
+        np.testing.assert_allclose(encoded['keypoint_weights'], weight.T[:1])
+        np.testing.assert_array_equal(weight[:, 0], weight[:, 1])
 
 
 @pytest.mark.parametrize('case', range(6))
@@ -132,25 +157,11 @@ def test_decoding(source, codec):
 def test_flip_test_from_image_to_keypoints(codec):
     """TopdownPoseEstimator.predict with flip test, end to end, against the official test path."""
     model = official_model('sdpose_t')
-    samples = []
-    for index in range(2):
-        sample = PoseDataSample(
-            metainfo=dict(
-                flip_indices=[0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15],
-                input_center=DECODE['center'][index],
-                input_scale=DECODE['scale'][index] * 200,
-                input_size=(192, 256),
-            )
-        )
-        from mmengine.structures import InstanceData
-
-        sample.gt_instances = InstanceData(bboxes=np.zeros((1, 4)), bbox_scores=np.ones(1))
-        samples.append(sample)
     assert model.test_cfg['flip_test']
     model.test_cfg['output_heatmaps'] = True
     try:
         with torch.no_grad():
-            predicted = model.predict(rule_input(), samples)
+            predicted = model.predict(rule_input(), boxed_samples(DECODE))
     finally:
         del model.test_cfg['output_heatmaps']
     for index, sample in enumerate(predicted):

@@ -23,18 +23,17 @@ def check_losses(losses: dict[str, nn.Module], student: nn.Module, teacher: nn.M
         )
     if not losses:
         raise ValueError(f'losses is empty: choose from {sorted(COMPARISONS)}')
+    given = {'student': given_by(student), 'teacher': given_by(teacher)}
+    heads = {'student': student.head, 'teacher': teacher.head}
     _check_inputs(student, teacher)
     for name, loss in losses.items():
         comparison = COMPARISONS[name]
-        for role, model, needed in (
-            ('student', student, comparison.student),
-            ('teacher', teacher, comparison.teacher),
-        ):
-            missing = [quantity for quantity in needed if quantity not in given_by(model)]
+        for role, needed in (('student', comparison.student), ('teacher', comparison.teacher)):
+            missing = [quantity for quantity in needed if quantity not in given[role]]
             if missing:
                 raise ValueError(
                     f'the loss on {name} needs {", ".join(missing)} of the {role}, a '
-                    f'{type(model.head).__name__}, which gives: {", ".join(given_by(model))}'
+                    f'{type(heads[role]).__name__}, which gives: {", ".join(given[role])}'
                 )
         if name in _SIZE_CHECKS:
             _SIZE_CHECKS[name](loss, student, teacher)

@@ -106,15 +106,23 @@ def _model_config(model: dict | str) -> ConfigDict:
     return read_config(model).model if isinstance(model, str) else deepcopy(ConfigDict(model))
 
 
+_WHERE_FROM = (
+    'train the teacher with its own config, or convert the official weights with `mim run '
+    'mmpose_sdpose convert_checkpoint`, and name the file with --cfg-options model.teacher_ckpt=…'
+)
+
+
 def _build_teacher(teacher: dict | str, checkpoint: str | None, allow_untrained: bool) -> nn.Module:
     if checkpoint is None and not allow_untrained:
-        raise ValueError(
-            'the teacher has no weights: set model.teacher_ckpt to its checkpoint (train it first, or '
-            'convert the official one with `mim run mmpose_sdpose convert_checkpoint`)'
-        )
+        raise ValueError(f'the teacher has no weights (teacher_ckpt is None): {_WHERE_FROM}')
     model = MODELS.build(_model_config(teacher))
     if checkpoint is not None:
-        _load(model, checkpoint)
+        try:
+            _load(model, checkpoint)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"no teacher's weights: {error}. Please {_WHERE_FROM}"
+            ) from error
     model.requires_grad_(False)
     model.eval()
     return model
