@@ -1,7 +1,8 @@
 # SDPose-T learns the 12 people of four real COCO photos by heart: the whole path on real input.
-_base_ = ['../../configs/body_2d_keypoint/sdpose/coco/td-hm_sdpose-t_8xb64-300e_coco-256x192.py']
-
-data_root = '{{$MMPOSE_SDPOSE_DATA:data}}/coco_sample/'
+_base_ = [
+    '../../configs/body_2d_keypoint/sdpose/coco/td-hm_sdpose-t_8xb64-300e_coco-256x192.py',
+    './coco_sample.py',
+]
 
 # No augmentation, cross-entropy, half a cosine: to know 12 people, not to generalise from them.
 train_cfg = dict(max_epochs=120, val_interval=1000)
@@ -15,27 +16,11 @@ default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=20, max_keep_ckpts=1, save_best=None),
 )
+pipeline = [*_base_.val_pipeline[:-1], *_base_.train_pipeline[-2:]]
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(
-        data_root=data_root,
-        ann_file='test_coco.json',
-        data_prefix=dict(img=''),
-        pipeline=[*_base_.val_pipeline[:-1], *_base_.train_pipeline[-2:]],
-    ),
+    dataset=dict(pipeline=pipeline, **_base_.sample_dataset), **_base_.sample_train
 )
-val_dataloader = dict(
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(
-        data_root=data_root,
-        ann_file='test_coco.json',
-        bbox_file=None,
-        data_prefix=dict(img=''),
-    ),
-)
+val_dataloader = _base_.sample_val
 test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=data_root + 'test_coco.json')
+val_evaluator = _base_.sample_evaluator
 test_evaluator = val_evaluator
