@@ -40,8 +40,8 @@ def version() -> str:
 setup(
     name='mmpose_sdpose',
     version=version(),
-    description='SDPose and TokenPose for MMPose 1.x: small keypoint-token pose models that learn '
-    'by distillation',
+    description='SDPose, DistilPose and LADPose for MMPose 1.x: small keypoint-token pose models that '
+    'learn by distillation',
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
