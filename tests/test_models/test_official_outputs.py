@@ -109,6 +109,6 @@ def test_attention_of_the_last_layer():
 def test_every_official_model_loads(name):
     """convert_state_dict and the strict load in official_model raise on any key left over."""
     with torch.no_grad():
-        output = official_model(name)(rule_input(), [], mode='tensor')
-    assert output.shape == ((2, 17, 3) if name.startswith('distilpose') else (2, 17, 64, 48))
+        output = official_model(name)(rule_input()[:1], [], mode='tensor')
+    assert output.shape == ((1, 17, 3) if name.startswith('distilpose') else (1, 17, 64, 48))
     assert output.std() > 0.1
