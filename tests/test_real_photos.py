@@ -40,11 +40,17 @@ def test_a_small_sdpose_learns_twelve_people(tmp_path, photos):
 
 
 @pytest.mark.slow
-def test_sdpose_t_learns_twelve_people_by_heart(tmp_path, photos):
-    config = 'sdpose-t_coco-sample.py'
-    mim(tmp_path, 'train', config, '--work-dir', 'work', '--cfg-options', 'randomness.seed=0')
-    mim(tmp_path, 'test', config, '--checkpoint', 'work/epoch_120.pth', '--out', 'metrics.json')
-    assert json.loads((tmp_path / 'metrics.json').read_text())['coco/AP'] >= 0.9
+def test_sdpose_t_learns_twelve_people_and_teaches_ladpose(tmp_path, photos, monkeypatch):
+    def learned(config: str, epochs: int) -> float:
+        work = f'work/{epochs}'
+        mim(tmp_path, 'train', config, '--work-dir', work, '--cfg-options', 'randomness.seed=0')
+        checkpoint = f'{work}/epoch_{epochs}.pth'
+        mim(tmp_path, 'test', config, '--checkpoint', checkpoint, '--out', 'metrics.json')
+        return json.loads((tmp_path / 'metrics.json').read_text())['coco/AP']
+
+    assert learned('sdpose-t_coco-sample.py', 120) >= 0.9
+    monkeypatch.setenv('TEACHER', str(tmp_path / 'work/120/epoch_120.pth'))
+    assert learned('ladpose_coco-sample.py', 160) >= 0.85
 
 
 def test_the_crowdpose_metric_gives_ap_by_crowding(photos):

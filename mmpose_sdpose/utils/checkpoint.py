@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
 from mmengine.runner import CheckpointLoader
@@ -58,14 +59,27 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 
 def fetch_state_dict(path: str) -> dict[str, Tensor]:
-    """:func:`read_state_dict` of a file, a URL, or ``mmpose_sdpose://NAME.pth``.
+    """:func:`read_state_dict` of a file, a URL, or whatever else MMEngine knows.
 
     Raises:
         FileNotFoundError, ValueError: As there.
+        OSError: If a URL cannot be fetched.
     """
-    if '://' not in path and READS_SAFELY:
+    scheme = urlparse(path).scheme
+    if READS_SAFELY and scheme in ('http', 'https'):
+        return read_state_dict(_fetch(path))
+    if READS_SAFELY and '://' not in path:
         return read_state_dict(path)
     return _weights_in(CheckpointLoader.load_checkpoint(path, map_location='cpu'), path)
+
+
+def _fetch(url: str) -> Path:
+    """The file of a URL in torch's cache, where MMEngine keeps its own."""
+    path = Path(torch.hub.get_dir(), 'checkpoints', Path(urlparse(url).path).name)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path))
+    return path
 
 
 def list_misfits(found: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:

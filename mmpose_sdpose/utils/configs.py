@@ -50,11 +50,13 @@ def find_config(name: str | Path) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    wanted = Path(name).name.removesuffix('.py')
+    wanted = str(name).removesuffix('.py')
     configs = {path.stem: path for path in model_configs()}
     if wanted in configs:
         return configs[wanted]
-    close = [stem for stem in configs if any(part in stem for part in wanted.split('_')[1:2])]
+    close = [
+        stem for stem in configs if any(part in stem for part in Path(wanted).name.split('_')[1:2])
+    ]
     raise FileNotFoundError(
         f'no config {name}: neither a file nor one of\n  ' + '\n  '.join(close or configs)
     )

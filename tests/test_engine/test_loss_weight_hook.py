@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from mmengine.logging import MessageHub
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from mmpose_sdpose.engine import LossWeightHook
 from mmpose_sdpose.engine.hooks.loss_weight_hook import factor_at
@@ -11,13 +12,18 @@ from mmpose_sdpose.engine.hooks.loss_weight_hook import factor_at
 
 def runner(**factors) -> SimpleNamespace:
     hub = MessageHub.get_instance('test_loss_weight_hook')
-    return SimpleNamespace(model=SimpleNamespace(loss_factors=factors), epoch=0, message_hub=hub)
+    return SimpleNamespace(
+        model=SimpleNamespace(loss_factors=factors),
+        epoch=0,
+        message_hub=hub,
+        train_loop=EpochBasedTrainLoop.__new__(EpochBasedTrainLoop),
+    )
 
 
 def factors_over(schedule: dict, epochs: int) -> list[float]:
     run = runner(attention=1.0, scores=1.0)
     hook = LossWeightHook(dict(attention=schedule))
-    hook.before_run(run)
+    hook.before_train(run)
     result = []
     for run.epoch in range(epochs):
         hook.before_train_epoch(run)
@@ -66,7 +72,15 @@ def test_schedules_that_cannot_be_are_named(schedule, message):
 def test_an_unknown_loss_is_named_before_training():
     hook = LossWeightHook(dict(atention=dict(type='constant')))
     with pytest.raises(ValueError, match=r"\['atention'\].*it compares \['attention'\]"):
-        hook.before_run(runner(attention=1.0))
-    plain = SimpleNamespace(model=SimpleNamespace(), epoch=0)
+        hook.before_train(runner(attention=1.0))
+    plain = runner()
+    del plain.model.loss_factors
     with pytest.raises(ValueError, match='it is no distiller'):
-        hook.before_run(plain)
+        hook.before_train(plain)
+
+
+def test_training_by_iterations_is_refused():
+    run = runner(attention=1.0)
+    run.train_loop = IterBasedTrainLoop.__new__(IterBasedTrainLoop)
+    with pytest.raises(ValueError, match='counts epochs, which a IterBasedTrainLoop has not'):
+        LossWeightHook(dict(attention=dict(type='constant'))).before_train(run)

@@ -4,7 +4,7 @@ import math
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpose.registry import HOOKS
 
 
@@ -34,8 +34,13 @@ class LossWeightHook(Hook):
             _check(name, schedule)
         self.schedules = schedules
 
-    def before_run(self, runner: Runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         factors = _factors(runner)
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ValueError(
+                f'LossWeightHook counts epochs, which a {type(runner.train_loop).__name__} has not: '
+                'train by epochs'
+            )
         unknown = sorted(set(self.schedules) - set(factors))
         if unknown:
             raise ValueError(

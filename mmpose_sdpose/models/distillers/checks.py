@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from ..heads import TokenHead
+from ..layers import AttentionMaps
 from .comparisons import COMPARISONS
-from .knowledge import given_by
+from .knowledge import given_by_student, given_by_teacher, heatmap_frame
 
 
 def check_losses(losses: dict[str, nn.Module], student: nn.Module, teacher: nn.Module) -> None:
@@ -16,14 +19,9 @@ def check_losses(losses: dict[str, nn.Module], student: nn.Module, teacher: nn.M
     Raises:
         ValueError: Names what does not fit, and what student or teacher can give.
     """
-    if not isinstance(getattr(student, 'head', None), TokenHead):
-        raise ValueError(
-            f'the student has a {type(getattr(student, "head", None)).__name__}: students have an '
-            'MCTHead or a TokenRegressionHead'
-        )
     if not losses:
         raise ValueError(f'losses is empty: choose from {sorted(COMPARISONS)}')
-    given = {'student': given_by(student), 'teacher': given_by(teacher)}
+    given = {'student': given_by_student(student), 'teacher': given_by_teacher(teacher)}
     heads = {'student': student.head, 'teacher': teacher.head}
     _check_inputs(student, teacher)
     for name, loss in losses.items():
@@ -37,6 +35,47 @@ def check_losses(losses: dict[str, nn.Module], student: nn.Module, teacher: nn.M
                 )
         if name in _SIZE_CHECKS:
             _SIZE_CHECKS[name](loss, student, teacher)
+        _try(name, loss, student.head, teacher.head)
+
+
+def _try(name: str, loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
+    """Call a loss once on made-up quantities of the right shapes."""
+    keypoints = _num_keypoints(student)
+    try:
+        value = COMPARISONS[name](
+            loss, _made_up(student), _made_up(teacher), torch.ones(2, keypoints)
+        )
+    except Exception as error:
+        raise ValueError(
+            f'losses.{name}: {type(loss).__name__} cannot compare it ({type(error).__name__}: {error})'
+        ) from error
+    if not isinstance(value, torch.Tensor) or value.ndim:
+        raise ValueError(f'losses.{name}: {type(loss).__name__} gives no single number')
+
+
+def _made_up(head: nn.Module) -> dict[str, Any]:
+    """Everything a model may give of two images, in its sizes."""
+    keypoints = _num_keypoints(head)
+    quantities = dict(
+        coordinates=torch.full((2, keypoints, 2), 0.5),
+        scores=torch.zeros(2, keypoints),
+        sigmas=torch.ones(2, keypoints, 2),
+        frame=torch.ones(2),
+    )
+    if isinstance(head, TokenHead):
+        layout, length = head.mct.attention_layout, head.mct.position.shape[1]
+        width = head.mct.encoder.embed_dims
+        maps = torch.full((2, layout.num_heads, length, length), 1 / length)
+        layers = dict.fromkeys(range(1, layout.depth + 1), maps)
+        quantities.update(
+            keypoint_tokens=torch.zeros(2, keypoints, width),
+            visual_tokens=torch.zeros(2, length - keypoints, width),
+            attention=AttentionMaps(layers, layout.grid_size),
+        )
+    if hasattr(head.decoder, 'heatmap_size'):
+        columns, rows = head.decoder.heatmap_size
+        quantities['heatmaps'] = torch.zeros(2, keypoints, rows, columns)
+    return quantities
 
 
 def _check_inputs(student: nn.Module, teacher: nn.Module) -> None:
@@ -81,6 +120,17 @@ def _check_heatmaps(loss: nn.Module, student: nn.Module, teacher: nn.Module) -> 
             f"the student's heatmaps are {sizes[0][0]}x{sizes[0][1]} (W x H), the teacher's "
             f'{sizes[1][0]}x{sizes[1][1]}: the loss on heatmaps needs equal sizes'
         )
+    if heatmap_frame(student.head.decoder) != heatmap_frame(teacher.head.decoder):
+        raise ValueError(
+            f"the student's heatmaps come from a {type(student.head.decoder).__name__}, the teacher's "
+            f'from a {type(teacher.head.decoder).__name__}, whose cells lie elsewhere: the loss on '
+            'heatmaps needs one codec'
+        )
+    if getattr(loss, 'expects_logits', False):
+        raise ValueError(
+            f'losses.heatmaps: {type(loss).__name__} wants logits, but heatmaps are compared: use '
+            'KeypointMSELoss'
+        )
 
 
 def _check_tokens(loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
@@ -103,7 +153,8 @@ def _check_visual_tokens(loss: nn.Module, student: nn.Module, teacher: nn.Module
 
 
 def _check_attention(loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
-    loss.check(student.head.mct.attention_layout, teacher.head.mct.attention_layout)
+    if hasattr(loss, 'check'):
+        loss.check(student.head.mct.attention_layout, teacher.head.mct.attention_layout)
 
 
 _SIZE_CHECKS = {

@@ -15,10 +15,13 @@ class Comparison:
     student: tuple[str, ...]
     teacher: tuple[str, ...]
     weighted: bool = True  # the weights of the joints (B, K) come last
+    in_heatmaps: bool = False  # the student's coordinates are looked up in the teacher's heatmaps
 
     def __call__(
         self, loss: nn.Module, student: dict[str, Any], teacher: dict[str, Any], weights: Tensor
     ) -> Tensor:
+        if self.in_heatmaps:
+            student = {**student, 'coordinates': student['coordinates'] * teacher['frame']}
         arguments = [student[name] for name in self.student]
         arguments += [teacher[name] for name in self.teacher]
         return loss(*arguments, *([weights] if self.weighted else []))
@@ -31,6 +34,6 @@ COMPARISONS = {
     'visual_tokens': Comparison(('visual_tokens',), ('visual_tokens',), weighted=False),
     'attention': Comparison(('attention',), ('attention',), weighted=False),
     # A student without heatmaps learns from the teacher's: how sure to be, and where and how widely.
-    'scores': Comparison(('coordinates', 'scores'), ('heatmaps',)),
-    'simulated_heatmaps': Comparison(('coordinates', 'sigmas'), ('heatmaps',)),
+    'scores': Comparison(('coordinates', 'scores'), ('heatmaps',), in_heatmaps=True),
+    'simulated_heatmaps': Comparison(('coordinates', 'sigmas'), ('heatmaps',), in_heatmaps=True),
 }

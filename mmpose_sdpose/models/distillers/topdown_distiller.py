@@ -30,13 +30,16 @@ class TopdownDistiller(TopdownPoseEstimator):
     precision. Of a student with several cycles the first one is taught.
 
     Args:
-        student: The student: a model config, or the name or path of a config file.
+        student: The student: a model config, or the name or path of a config file. Its own
+            ``score_loss`` is off where the teacher teaches scores.
         teacher: The teacher, likewise; ``mmpose::…`` finds the configs of MMPose. Token heatmap models
             of this package give everything that can be compared, any heatmap estimator of MMPose
             gives heatmaps and coordinates.
         losses: What is compared -> the loss for it; None leaves it out. Comparisons: heatmaps,
             coordinates, keypoint_tokens, visual_tokens, attention, scores, simulated_heatmaps.
         teacher_ckpt: Path or URL of the teacher's weights.
+        backbone_from_teacher: Start the student's backbone from the teacher's weights, as DistilPose-L
+            does; the teacher's may have more stages.
         allow_untrained: Accept a teacher without weights, for tests.
 
     Raises:
@@ -50,6 +53,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         teacher: dict | str,
         losses: dict[str, dict | None],
         teacher_ckpt: str | None = None,
+        backbone_from_teacher: bool = False,
         allow_untrained: bool = False,
     ) -> None:
         student = _model_config(student)
@@ -66,39 +70,75 @@ class TopdownDistiller(TopdownPoseEstimator):
         )
         #: Factor of each loss, for schedules.
         self.loss_factors = dict.fromkeys(self.distillation_losses, 1.0)
-        # In a tuple the teacher is hidden from parameters, state dict, train() and data parallelism.
-        self._teacher = (_build_teacher(teacher, teacher_ckpt, allow_untrained),)
+        self._teacher = _Aside(_build_teacher(teacher, teacher_ckpt, allow_untrained))
         check_losses(dict(self.distillation_losses.items()), self, self.teacher)
+        if 'scores' in self.distillation_losses:
+            self.head.score_loss = None
+        self.backbone_from_teacher = backbone_from_teacher
+        if backbone_from_teacher:
+            self._check_backbone()
 
     @property
     def teacher(self) -> nn.Module:
-        return self._teacher[0]
+        return self._teacher.model
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.backbone_from_teacher:
+            expected, found = self.backbone.state_dict(), self.teacher.backbone.state_dict()
+            self.backbone.load_state_dict({name: found[name] for name in expected})
+
+    def _check_backbone(self) -> None:
+        found, expected = self.teacher.backbone.state_dict(), self.backbone.state_dict()
+        misfits = list_misfits(found, expected)
+        if misfits:
+            raise ValueError(
+                f"backbone_from_teacher: the student's {type(self.backbone).__name__} does not fit the "
+                f"teacher's {type(self.teacher.backbone).__name__}, {len(misfits)} of {len(expected)} "
+                f'weights: {misfits[0]} …'
+            )
 
     def loss(self, inputs: Tensor, data_samples: list[PoseDataSample]) -> dict[str, Tensor]:
         """The student's own losses, and one ``loss_distill_<comparison>`` for each comparison."""
-        head, attention = self.head, self._attention_loss
-        map_layers = {*head.between_cycles.map_layers}
-        map_layers |= {*attention.student_layers} if attention else set()
-        cycles = head.run_cycles(self.extract_feat(inputs), head.num_cycles, sorted(map_layers))
+        head = self.head
+        student_layers, teacher_layers = self._map_layers()
+        map_layers = head.between_cycles.map_layers(head.num_cycles)
+        map_layers[1] = [*map_layers.get(1, []), *student_layers]
+        cycles = head.run_cycles(self.extract_feat(inputs), head.num_cycles, map_layers)
         losses = head.loss_of_cycles(cycles, data_samples, self.train_cfg)
         student = quantities_of(head, cycles[0])
         with torch.no_grad():
-            teacher = ask(self.teacher, inputs, attention.teacher_layers if attention else [])
+            teacher = ask(self.teacher, inputs, teacher_layers)
         weights = keypoint_weights(data_samples)
         for name, loss in self.distillation_losses.items():
             value = COMPARISONS[name](loss, student, teacher, weights)
             losses[f'loss_distill_{name}'] = self.loss_factors[name] * value
         return losses
 
-    @property
-    def _attention_loss(self) -> nn.Module | None:
-        names = 'attention' in self.distillation_losses
-        return self.distillation_losses['attention'] if names else None
+    def _map_layers(self) -> tuple[list[int], list[int]]:
+        """Student's and teacher's layers whose attention is compared."""
+        if 'attention' not in self.distillation_losses:
+            return [], []
+        loss = self.distillation_losses['attention']
+        return loss.student_layers, loss.teacher_layers
 
     def _apply(self, function: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
         """What moves or casts the student moves or casts the teacher."""
         self.teacher._apply(function, *args, **kwargs)
         return super()._apply(function, *args, **kwargs)
+
+
+class _Aside:
+    """Holds the teacher where no module looks: parameters, state dict, train(), data parallelism.
+
+    A copy of the student (an exponential moving average) shares it.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def __deepcopy__(self, memo: dict) -> _Aside:
+        return self
 
 
 def _model_config(model: dict | str) -> ConfigDict:
@@ -129,11 +169,10 @@ def _build_teacher(teacher: dict | str, checkpoint: str | None, allow_untrained:
 
 
 def _load(model: nn.Module, path: str) -> None:
-    """Load every weight, or none."""
-    weights, expected = fetch_state_dict(path), model.state_dict()
-    misfits = list_misfits(weights, expected)
-    misfits += [f'{key}: not in the model' for key in weights if key not in expected]
-    if misfits:
-        shown = '\n  '.join(misfits[:6] + ['...'] * (len(misfits) > 6))
-        raise ValueError(f'teacher_ckpt {path} is of another model than the teacher:\n  {shown}')
-    model.load_state_dict(weights)
+    """Load every weight, or none; MMPose's models know the names of their older versions."""
+    try:
+        model.load_state_dict(fetch_state_dict(path))
+    except RuntimeError as error:
+        raise ValueError(
+            f'teacher_ckpt {path} is of another model than the teacher: {error}'
+        ) from error

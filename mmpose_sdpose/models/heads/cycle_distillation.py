@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
@@ -38,12 +36,12 @@ class CycleDistillation(nn.Module):
         if self.attention_loss is not None:
             self.attention_loss.check(transformer.attention_layout, transformer.attention_layout)
 
-    @property
-    def map_layers(self) -> Sequence[int]:
-        """Layers whose attention maps :meth:`forward` needs."""
-        if self.attention_loss is None:
-            return ()
-        return sorted({*self.attention_loss.student_layers, *self.attention_loss.teacher_layers})
+    def map_layers(self, num_cycles: int) -> dict[int, list[int]]:
+        """Cycle -> layers whose attention maps :meth:`forward` needs, both counted from 1."""
+        if self.attention_loss is None or num_cycles == 1:
+            return {}
+        loss = self.attention_loss
+        return {1: loss.student_layers, num_cycles: loss.teacher_layers}
 
     def forward(self, cycles: list[Tokens]) -> dict[str, Tensor]:
         pairs = list(zip(cycles, cycles[1:]))

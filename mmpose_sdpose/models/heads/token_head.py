@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,9 +73,18 @@ class TokenHead(BaseHead):
         ]
 
     def run_cycles(
-        self, feats: tuple[Tensor, ...], num_cycles: int, map_layers: Sequence[int] = ()
+        self,
+        feats: tuple[Tensor, ...],
+        num_cycles: int,
+        map_layers: Mapping[int, Sequence[int]] | None = None,
     ) -> list[Cycle]:
-        """Outputs and tokens of each cycle, and attention maps of the layers asked for (from 1)."""
+        """Outputs and tokens of each cycle.
+
+        Args:
+            feats: Feature maps; the last one is used.
+            num_cycles: Passes through the encoder.
+            map_layers: Cycle -> layers whose attention maps are wanted, both counted from 1.
+        """
         return [
             Cycle(self.outputs_of(tokens.keypoint), tokens)
             for tokens in self.mct(feats[-1], num_cycles, map_layers)
@@ -88,7 +97,8 @@ class TokenHead(BaseHead):
         train_cfg: dict | None = None,
     ) -> dict[str, Tensor]:
         """Losses of every cycle and between cycles, and the first cycle's accuracy."""
-        cycles = self.run_cycles(feats, self.num_cycles, self.between_cycles.map_layers)
+        layers = self.between_cycles.map_layers(self.num_cycles)
+        cycles = self.run_cycles(feats, self.num_cycles, layers)
         return self.loss_of_cycles(cycles, batch_data_samples, train_cfg)
 
     def loss_of_cycles(

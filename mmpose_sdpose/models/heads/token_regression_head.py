@@ -14,7 +14,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor
 
-from ..layers import MultiCycleTransformer
+from ..layers import MultiCycleTransformer, at_least_float32
 from .cycle_distillation import CycleDistillation
 from .token_head import TokenHead, check_stride, token_mlp
 
@@ -105,7 +105,7 @@ class TokenRegressionHead(TokenHead):
 
     def outputs_of(self, keypoint_tokens: Tensor) -> Tensor:
         """x, y, score and two sigmas before their activations: (B, K, 5)."""
-        return self.mlp(keypoint_tokens)
+        return at_least_float32(self.mlp(keypoint_tokens))
 
     def read(self, output: Tensor) -> dict[str, Tensor]:
         """Coordinates (B, K, 2) in units of the input size, scores (B, K), sigmas (B, K, 2)."""
@@ -164,7 +164,7 @@ class TokenRegressionHead(TokenHead):
 
     def accuracy(self, output: Tensor, samples: list[PoseDataSample], weights: Tensor) -> Tensor:
         _, accuracy, _ = keypoint_pck_accuracy(
-            pred=to_numpy(output[..., :2].float().sigmoid()),
+            pred=to_numpy(output[..., :2].sigmoid()),
             gt=to_numpy(_target(samples)),
             mask=to_numpy(weights) > 0,
             thr=0.05,

@@ -2,6 +2,7 @@ from .attention import TokenAttention
 from .channel_attention_unit import ChannelAttentionUnit
 from .multi_cycle_transformer import AttentionLayout, AttentionMaps, MultiCycleTransformer, Tokens
 from .position import sine_position_table
+from .precision import at_least_float32
 from .token_encoder import TokenEncoder, TokenEncoderLayer
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'TokenEncoder',
     'TokenEncoderLayer',
     'Tokens',
+    'at_least_float32',
     'sine_position_table',
 ]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -81,12 +81,17 @@ class MultiCycleTransformer(nn.Module):
         nn.init.trunc_normal_(self.keypoint_tokens, std=0.02)
 
     def forward(
-        self, feature_map: Tensor, num_cycles: int = 1, map_layers: Sequence[int] = ()
+        self,
+        feature_map: Tensor,
+        num_cycles: int = 1,
+        map_layers: Mapping[int, Sequence[int]] | None = None,
     ) -> list[Tokens]:
+        """``map_layers``: cycle -> layers whose attention maps are wanted, both counted from 1."""
         tokens = self.embed(feature_map)
         cycles = []
-        for _ in range(num_cycles):
-            tokens, maps = self.encoder.with_maps(tokens, self.position, map_layers)
+        for number in range(1, num_cycles + 1):
+            wanted = (map_layers or {}).get(number, ())
+            tokens, maps = self.encoder.with_maps(tokens, self.position, wanted)
             keypoint, visual = tokens.tensor_split([self.num_keypoints], dim=1)
             cycles.append(Tokens(keypoint, visual, AttentionMaps(maps, self.grid_size)))
         return cycles

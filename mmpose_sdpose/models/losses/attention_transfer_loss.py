@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers import AttentionLayout, AttentionMaps
+from ..layers import AttentionLayout, AttentionMaps, at_least_float32
 
 
 @MODELS.register_module()
@@ -110,6 +110,7 @@ class AttentionTransferLoss(nn.Module):
         num_keypoints = maps.shape[-1] - grid_size[0] * grid_size[1]
         if not self.whole_map:
             maps = maps[..., :num_keypoints, num_keypoints:]
+        maps = at_least_float32(maps)
         return maps if self.each_head else maps.mean(1, keepdim=True)
 
 

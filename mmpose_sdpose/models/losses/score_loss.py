@@ -4,6 +4,8 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..layers import at_least_float32
+
 
 @MODELS.register_module()
 class ScoreLoss(nn.Module):
@@ -69,10 +71,10 @@ class LocalizationScoreLoss(nn.Module):
 
 def _values_at(heatmaps: Tensor, coordinates: Tensor) -> Tensor:
     """Heatmap values at the cells nearest to (B, K, 2) coordinates in [0, 1], 0 outside: (B, K)."""
-    coordinates = coordinates.detach()
+    coordinates = at_least_float32(coordinates.detach())
     height, width = heatmaps.shape[-2:]
     # The official code counts from cell centre to cell centre here (width - 1), unlike in decoding.
     column, row = (coordinates * coordinates.new_tensor([width - 1, height - 1])).round().unbind(-1)
     inside = ((coordinates >= 0) & (coordinates <= 1)).all(-1)
-    cell = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
-    return heatmaps.flatten(2).gather(2, cell.long()[..., None])[..., 0] * inside
+    cell = row.long().clamp(0, height - 1) * width + column.long().clamp(0, width - 1)
+    return heatmaps.flatten(2).gather(2, cell[..., None])[..., 0] * inside

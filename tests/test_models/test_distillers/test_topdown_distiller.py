@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from mmpose.codecs import MSRAHeatmap
+from mmpose.registry import KEYPOINT_CODECS
 
 from mmpose_sdpose.models.distillers import TopdownDistiller
-from mmpose_sdpose.models.distillers.knowledge import heatmap_peaks
+from mmpose_sdpose.models.distillers.comparisons import COMPARISONS
+from mmpose_sdpose.models.distillers.knowledge import heatmap_frame, heatmap_peaks
+from mmpose_sdpose.models.losses import SimulatedHeatmapLoss
 
 from ...small_models import (
     HEATMAP_CODEC,
@@ -110,10 +115,10 @@ def test_each_comparison_by_hand():
     batch['inputs'] = batch['inputs'].double()
     losses = model.loss(**batch)
     # The statistics of the norms have moved, but in training mode they are not used.
-    cycle = model.head.run_cycles(model.extract_feat(batch['inputs']), 2, [1, 3])[0]
+    cycle = model.head.run_cycles(model.extract_feat(batch['inputs']), 2, {1: [1, 3]})[0]
     teacher = model.teacher.head
     with torch.no_grad():
-        told = teacher.run_cycles(model.teacher.extract_feat(batch['inputs']), 1, [2, 4])[0]
+        told = teacher.run_cycles(model.teacher.extract_feat(batch['inputs']), 1, {1: [2, 4]})[0]
     heatmaps = teacher.read(told.output)['heatmaps']
     said = model.head.read(cycle.output)
     weights = torch.cat([s.gt_instance_labels.keypoint_weights for s in batch['data_samples']])
@@ -131,6 +136,7 @@ def test_each_comparison_by_hand():
     for name, value in expected.items():
         torch.testing.assert_close(losses[f'loss_distill_{name}'], value)
         assert value > 0
+    assert len(cycle.tokens.attention.layers) == 2
 
 
 def test_a_heatmap_student_learns_from_any_heatmap_model():
@@ -168,6 +174,79 @@ def test_peaks_are_fractions_of_the_heatmap():
     torch.testing.assert_close(heatmap_peaks(heatmaps), expected)
 
 
+def test_the_teacher_follows_the_students_device():
+    model = distiller().to('meta')
+    assert {value.device.type for value in model.teacher.state_dict().values()} == {'meta'}
+
+
+def test_a_copy_of_the_student_shares_the_teacher():
+    model = distiller()
+    average = copy.deepcopy(model)
+    assert average.teacher is model.teacher
+    assert average.head is not model.head
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_losses_in_half_precision_are_near_those_in_full(dtype):
+    model = distiller()
+    full = run(model)
+    with torch.autocast('cpu', dtype):
+        half = run(model)
+    for name, value in full.items():
+        torch.testing.assert_close(half[name].float(), value.float(), rtol=0.05, atol=1e-3)
+
+
+def test_the_students_backbone_may_start_from_the_teachers(tmp_path):
+    teacher = build(token_heatmap_model(), seed=5)
+    torch.save(dict(state_dict=teacher.state_dict()), tmp_path / 'teacher.pth')
+    options = dict(teacher_ckpt=str(tmp_path / 'teacher.pth'), backbone_from_teacher=True)
+    model = distiller(**options)
+    for name, value in teacher.backbone.state_dict().items():
+        assert torch.equal(model.backbone.state_dict()[name], value), name
+    assert not torch.equal(
+        model.state_dict()['head.mct.patch_embed.weight'],
+        teacher.state_dict()['head.mct.patch_embed.weight'],
+    )
+    with pytest.raises(ValueError, match="student's StemNet does not fit the teacher's ResNet"):
+        distiller(teacher=resnet_heatmap_model(), losses=FROM_HEATMAPS, backbone_from_teacher=True)
+
+
+def test_scores_have_one_teacher():
+    score_loss = dict(type='LocalizationScoreLoss', heatmap_size=(6, 8), sigma=1)
+    student = token_regression_model(score_loss=score_loss)
+    assert 'loss_score_cycle1' not in run(distiller(student=student))
+    assert 'loss_score_cycle1' in run(distiller(student=student, losses=FROM_TOKENS))
+
+
+UDP = dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
+MSRA = dict(type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
+
+
+@pytest.mark.parametrize('codec', [MSRA, UDP])
+def test_teachers_of_either_codec_lead_to_the_true_place(codec):
+    """Coordinates that match the codec's own targets best are the encoded ones."""
+    codec = KEYPOINT_CODECS.build(codec)
+    pixels = np.array([[[20.0, 30.0], [96.0, 128.0], [180.0, 240.0]]], np.float32)
+    heatmaps = torch.from_numpy(codec.encode(pixels, np.ones((1, 3), np.float32))['heatmaps'])[None]
+    told = dict(heatmaps=heatmaps, frame=torch.tensor(heatmap_frame(codec)))
+    truth = torch.from_numpy(pixels) / torch.tensor([192.0, 256.0])
+    said = torch.nn.Parameter(truth + 0.01)
+    optimizer = torch.optim.Adam([said], lr=1e-3)
+    compare = COMPARISONS['simulated_heatmaps']
+    loss = SimulatedHeatmapLoss()
+    for _ in range(150):
+        student = dict(coordinates=said, sigmas=torch.full((1, 3, 2), 2.0))
+        value = compare(loss, student, told, torch.ones(1, 3))
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    error = (said.detach() - truth) * torch.tensor([192.0, 256.0])
+    # MSRAHeatmap puts its Gaussian on the nearest cell, half a cell (2 pixels) off at most.
+    assert error.abs().max() < (2.1 if isinstance(codec, MSRAHeatmap) else 0.1)
+    peaks = heatmap_peaks(heatmaps) / told['frame'] * torch.tensor([192.0, 256.0])
+    assert (peaks - torch.from_numpy(pixels)).abs().max() < 2.1
+
+
 def test_the_teacher_follows_the_students_precision():
     model = distiller().double()
     kinds = {value.dtype for value in model.teacher.state_dict().values()}
@@ -200,7 +279,7 @@ def test_a_teachers_checkpoint_is_loaded_whole(tmp_path):
         assert torch.equal(model.teacher.state_dict()[name], value)
     other = build(token_heatmap_model(depth=5))
     torch.save(other.state_dict(), tmp_path / 'deeper.pth')
-    with pytest.raises(ValueError, match=r'of another model(.|\n)*layers\.4.*not in the model'):
+    with pytest.raises(ValueError, match=r'of another model(.|\n)*Unexpected key(.|\n)*layers\.4'):
         distiller(teacher_ckpt=str(tmp_path / 'deeper.pth'))
 
 
@@ -278,6 +357,44 @@ def test_mmposes_own_configs_can_teach():
                 losses=dict(heatmaps=dict(type='KeypointMSELoss')),
             ),
             "heatmaps are 6x8 .* the teacher's 12x16",
+        ),
+        (
+            dict(
+                student=token_heatmap_model(),
+                losses=dict(coordinates=dict(type='SmoothL1Loss')),
+            ),
+            'needs coordinates of the student, a MCTHead',
+        ),
+        (
+            dict(
+                student=token_heatmap_model(),
+                losses=dict(heatmaps=dict(type='HeatmapCrossEntropyLoss')),
+            ),
+            'HeatmapCrossEntropyLoss wants logits',
+        ),
+        (dict(losses=dict(attention=TOKEN_LOSS)), 'losses.attention: TokenDistanceLoss cannot'),
+        (
+            dict(losses=dict(scores=dict(type='SimulatedHeatmapLoss'))),
+            'losses.scores: SimulatedHeatmapLoss cannot compare it',
+        ),
+        (dict(losses=dict(visual_tokens=ATTENTION)), 'losses.visual_tokens: AttentionTransferLoss'),
+        (
+            dict(teacher=resnet_heatmap_model(decoder=None), losses=FROM_HEATMAPS),
+            'no decoder',
+        ),
+        (
+            dict(
+                teacher=resnet_heatmap_model(
+                    decoder=dict(
+                        type='UDPHeatmap',
+                        input_size=(24, 32),
+                        heatmap_size=(6, 8),
+                        heatmap_type='combined',
+                    )
+                ),
+                losses=FROM_HEATMAPS,
+            ),
+            r'UDPHeatmap \(combined\): MSRAHeatmap and UDPHeatmap \(gaussian\) can teach',
         ),
         (dict(allow_untrained=False), r'no weights \(teacher_ckpt is None\): train the teacher'),
         (dict(student=dict(type='BottomupPoseEstimator')), 'must be a TopdownPoseEstimator'),

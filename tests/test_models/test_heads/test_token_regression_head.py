@@ -153,7 +153,7 @@ def test_attention_between_cycles_teaches_the_first_by_the_last():
     head = model.head
     feats = model.extract_feat(inputs)
     value = head.loss(feats, samples)['loss_attention']
-    first, _, last = head.run_cycles(feats, 3, [1, 3])
+    first, _, last = head.run_cycles(feats, 3, {1: [1, 3], 3: [1, 3]})
     attention = head.between_cycles.attention_loss
     torch.testing.assert_close(value, attention(first.tokens.attention, last.tokens.attention))
     assert value > 0

@@ -128,7 +128,8 @@ def test_attention_maps_come_with_every_cycle_and_only_when_asked_for():
     feature_map = torch.randn(2, 4, 8, 6)
     plain = model(feature_map, num_cycles=2)
     assert all(cycle.attention.layers == {} for cycle in plain)
-    asked = model(feature_map, num_cycles=2, map_layers=[2])
+    asked = model(feature_map, num_cycles=3, map_layers={1: [2], 2: [2]})
+    assert asked[2].attention.layers == {}, 'only the cycles asked for'
     for with_map, without in zip(asked, plain):
         assert list(with_map.attention.layers) == [2]
         assert with_map.attention.layers[2].shape == (2, 4, 9, 9)

@@ -51,3 +51,15 @@ def test_without_a_teacher_the_target_is_the_ground_truths_gaussian():
 def test_a_sigma_must_be_positive():
     with pytest.raises(ValueError, match=r'sigma \(0\)'):
         LocalizationScoreLoss(sigma=0)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_reads_the_cells_of_full(dtype):
+    """Cells of a 64x48 heatmap number more than half precision can count."""
+    heatmaps = torch.arange(64.0 * 48).reshape(1, 1, 64, 48).expand(1, 500, 64, 48)
+    coordinates = torch.rand(1, 500, 2, generator=torch.Generator().manual_seed(0)).to(dtype)
+    coordinates[0, 0] = 1.0
+    scores, weights = torch.zeros(1, 500), torch.ones(1, 500)
+    loss = ScoreLoss()
+    expected = loss(coordinates.float(), scores, heatmaps, weights)
+    torch.testing.assert_close(loss(coordinates, scores, heatmaps, weights), expected)

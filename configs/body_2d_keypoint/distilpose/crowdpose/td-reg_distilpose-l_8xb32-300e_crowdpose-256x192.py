@@ -2,6 +2,7 @@
 _base_ = ['../../../_base_/token_regression_crowdpose.py']
 
 train_dataloader = dict(batch_size=32)
+auto_scale_lr = dict(base_batch_size=256)
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -2,3 +2,4 @@
 _base_ = ['../../../_base_/token_regression_crowdpose.py']
 
 train_dataloader = dict(batch_size=32)
+auto_scale_lr = dict(base_batch_size=256)
