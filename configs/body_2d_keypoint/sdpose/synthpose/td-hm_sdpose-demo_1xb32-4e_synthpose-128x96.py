@@ -3,8 +3,10 @@ _base_ = ['./td-hm_sdpose-n_2xb16-16e_synthpose-128x96.py']
 
 load_from = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 
+model = dict(test_cfg=dict(flip_test=True))  # as the published configs
+
 train_cfg = dict(max_epochs=4)
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
+optim_wrapper = dict(optimizer=dict(lr=3e-4))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
     dict(
