@@ -1,7 +1,7 @@
 # A small SDPose of ours, 2 cycles. The weights that come with the package were made with it, on 8,000
-# images of another seed and 2 CPU cores, in about two hours: first the backbone, under MMPose's heatmap
-# head, which learns faster from nothing (stopped after epoch 8), then the whole model, one cycle (stopped
-# after epoch 14):
+# images of another seed and 2 CPU cores, in about two hours: first the backbone under MMPose's heatmap
+# head, which learns faster from nothing (stopped after epoch 8), then the whole model with one cycle
+# (stopped after epoch 14; AP 0.262 on the 300 held-out images, 0.000 for the mean pose):
 #   mim run mmpose_sdpose make_synthpose --out data/pretrain --train 8000 --val 300 --seed 1
 #   export SYNTHPOSE_ROOT=data/pretrain OMP_NUM_THREADS=1
 #   mim train mmpose_sdpose td-hm_res18-thin_2xb16-16e_synthpose-128x96.py --launcher pytorch --gpus 2 \

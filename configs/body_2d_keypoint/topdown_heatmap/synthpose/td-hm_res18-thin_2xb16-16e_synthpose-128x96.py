@@ -2,7 +2,7 @@
 # its backbone is what the small token models start from, and it can teach them.
 _base_ = ['../../../_base_/token_heatmap_synthpose.py']
 
-optim_wrapper = dict(optimizer=dict(lr=2e-3))
+optim_wrapper = dict(optimizer=dict(lr=2e-3), clip_grad=None)
 model = dict(
     head=dict(
         _delete_=True,
