@@ -42,5 +42,5 @@ def draw_learning_curve(
         ap_axis.axhline(value, color='grey', linestyle=style, label=f'{name} ({value:.3f})')
     ap_axis.set(xlabel='epoch', ylabel='AP', title='AP on held-out people')
     ap_axis.set_ylim(bottom=0)
-    ap_axis.legend(loc='upper left')
+    ap_axis.legend(loc='center right')
     figure.savefig(path, dpi=110)
