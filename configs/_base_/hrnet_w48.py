@@ -1,5 +1,9 @@
-# A whole HRNet-W48 with ImageNet weights, and the augmentation DistilPose's teacher was trained with:
-# rotation clip(N(0, 40), -80, 80) degrees, scale clip(N(1, 0.5), 0.5, 1.5), in the words of MMPose 1.x.
+# HRNet-W48 with ImageNet weights, whole or of three stages, and the augmentation of DistilPose's
+# teacher: rotation clip(N(0, 40), -80, 80) degrees, scale clip(N(1, 0.5), 0.5, 1.5), in MMPose 1.x's words.
+imagenet = dict(
+    type='Pretrained',
+    checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/hrnet_w48-8ef0771d.pth',
+)
 hrnet_w48 = dict(
     type='HRNet',
     in_channels=3,
@@ -33,11 +37,9 @@ hrnet_w48 = dict(
             num_channels=(48, 96, 192, 384),
         ),
     ),
-    init_cfg=dict(
-        type='Pretrained',
-        checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/hrnet_w48-8ef0771d.pth',
-    ),
+    init_cfg=imagenet,
 )
+hrnet_w48_three_stage = dict(type='HRNetThreeStage', channels=48, init_cfg=imagenet)
 hrnet_augmentation = dict(
     type='RandomBBoxTransform',
     shift_factor=0.16,

@@ -88,7 +88,7 @@ def input_size(config: str | Path) -> tuple[int, int]:
     Raises:
         KeyError: If the config names no codec with an input size.
     """
-    cfg = Config.fromfile(find_config(config))
+    cfg = read_config(config)
     codec = cfg.get('codec') or cfg.model.head.get('decoder') or {}
     if 'input_size' not in codec:
         raise KeyError(f'{config} has no codec with an input_size')

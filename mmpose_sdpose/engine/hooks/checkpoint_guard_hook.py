@@ -7,11 +7,11 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, CheckpointLoader, Runner, find_latest_checkpoint
 from mmpose.registry import HOOKS
 
 from ...utils import READS_SAFELY, list_misfits, read_checkpoint
+from .plain_model import plain_model
 
 
 @HOOKS.register_module()
@@ -50,8 +50,7 @@ class CheckpointGuardHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare names and shapes with the model's."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        expected = model.state_dict()
+        expected = plain_model(runner).state_dict()
         found = {
             re.sub(r'^module\.', '', key): value
             for key, value in checkpoint.get('state_dict', checkpoint).items()

@@ -3,9 +3,10 @@ from __future__ import annotations
 import math
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpose.registry import HOOKS
+
+from .plain_model import plain_model
 
 
 @HOOKS.register_module()
@@ -68,8 +69,7 @@ def factor_at(schedule: dict, epoch: int) -> float:
 
 
 def _factors(runner: Runner) -> dict[str, float]:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return getattr(model, 'loss_factors', {})
+    return getattr(plain_model(runner), 'loss_factors', {})
 
 
 _NEEDED = {'constant': set(), 'linear': {'end', 'until'}, 'cosine': {'end', 'until'}}

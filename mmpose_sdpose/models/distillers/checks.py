@@ -24,6 +24,7 @@ def check_losses(losses: dict[str, nn.Module], student: nn.Module, teacher: nn.M
     given = {'student': given_by_student(student), 'teacher': given_by_teacher(teacher)}
     heads = {'student': student.head, 'teacher': teacher.head}
     _check_inputs(student, teacher)
+    made_up = _made_up(student.head), _made_up(teacher.head)
     for name, loss in losses.items():
         comparison = COMPARISONS[name]
         for role, needed in (('student', comparison.student), ('teacher', comparison.teacher)):
@@ -35,16 +36,14 @@ def check_losses(losses: dict[str, nn.Module], student: nn.Module, teacher: nn.M
                 )
         if name in _SIZE_CHECKS:
             _SIZE_CHECKS[name](loss, student, teacher)
-        _try(name, loss, student.head, teacher.head)
+        _try(name, loss, *made_up)
 
 
-def _try(name: str, loss: nn.Module, student: nn.Module, teacher: nn.Module) -> None:
+def _try(name: str, loss: nn.Module, student: dict[str, Any], teacher: dict[str, Any]) -> None:
     """Call a loss once on made-up quantities of the right shapes."""
-    keypoints = _num_keypoints(student)
+    weights = torch.ones_like(student['scores'])
     try:
-        value = COMPARISONS[name](
-            loss, _made_up(student), _made_up(teacher), torch.ones(2, keypoints)
-        )
+        value = COMPARISONS[name](loss, student, teacher, weights)
     except Exception as error:
         raise ValueError(
             f'losses.{name}: {type(loss).__name__} cannot compare it ({type(error).__name__}: {error})'

@@ -11,9 +11,8 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor, nn
 
-from ..layers import MultiCycleTransformer
 from .cycle_distillation import CycleDistillation
-from .token_head import TokenHead, check_stride, token_mlp
+from .token_head import TokenHead
 
 
 @MODELS.register_module()
@@ -75,16 +74,16 @@ class MCTHead(TokenHead, HeatmapHead):
             decoder=decoder,
             init_cfg=init_cfg,
         )
-        check_stride(self.decoder.input_size, in_featuremap_size)
-        transformer = MultiCycleTransformer(
-            in_channels, in_featuremap_size, patch_size, num_keypoints, encoder or {}
-        )
         self.heatmap_size = tuple(int(size) for size in self.decoder.heatmap_size)
         self.softmax_scale = _softmax_scale(self.loss_module, self.decoder)
-        embed_dims = transformer.encoder.embed_dims
         self.build_tokens(
-            transformer,
-            token_mlp(embed_dims, hidden_dims, math.prod(self.heatmap_size)),
+            in_channels,
+            in_featuremap_size,
+            patch_size,
+            num_keypoints,
+            encoder,
+            hidden_dims,
+            math.prod(self.heatmap_size),
             num_cycles,
             cycle_weights,
             CycleDistillation(visual_token_loss, keypoint_token_loss, attention_loss),

@@ -51,18 +51,26 @@ class TokenHead(BaseHead):
 
     def build_tokens(
         self,
-        transformer: MultiCycleTransformer,
-        mlp: nn.Sequential,
+        in_channels: int,
+        in_featuremap_size: tuple[int, int],
+        patch_size: tuple[int, int],
+        num_keypoints: int,
+        encoder: dict | None,
+        hidden_dims: int | None,
+        outputs: int,
         num_cycles: int,
         cycle_weights: Sequence[float] | None,
         between_cycles: CycleDistillation,
     ) -> None:
-        """Check and take the parts; for the constructors of subclasses."""
-        between_cycles.check(transformer)
+        """Check sizes and build what the heads share; constructors call it once there is a decoder."""
+        _check_stride(self.decoder.input_size, in_featuremap_size)
         self.num_cycles = num_cycles
         self.cycle_weights = _check_cycles(num_cycles, cycle_weights)
-        self.mct = transformer
-        self.mlp = mlp
+        self.mct = MultiCycleTransformer(
+            in_channels, in_featuremap_size, patch_size, num_keypoints, encoder or {}
+        )
+        self.mlp = _token_mlp(self.mct.encoder.embed_dims, hidden_dims, outputs)
+        between_cycles.check(self.mct)
         self.between_cycles = between_cycles
 
     @property
@@ -141,7 +149,7 @@ def keypoint_weights(samples: list[PoseDataSample]) -> Tensor:
     return torch.cat([sample.gt_instance_labels.keypoint_weights for sample in samples])
 
 
-def token_mlp(embed_dims: int, hidden_dims: int | None, outputs: int) -> nn.Sequential:
+def _token_mlp(embed_dims: int, hidden_dims: int | None, outputs: int) -> nn.Sequential:
     """LayerNorm and Linear, once or with a hidden layer between; no activation (as official)."""
     if hidden_dims is None:
         return nn.Sequential(nn.LayerNorm(embed_dims), nn.Linear(embed_dims, outputs))
@@ -153,12 +161,7 @@ def token_mlp(embed_dims: int, hidden_dims: int | None, outputs: int) -> nn.Sequ
     )
 
 
-def check_stride(input_size: tuple[int, int], in_featuremap_size: tuple[int, int]) -> None:
-    """Whether the input is a whole multiple of the feature map.
-
-    Raises:
-        ValueError: If not.
-    """
+def _check_stride(input_size: tuple[int, int], in_featuremap_size: tuple[int, int]) -> None:
     for name, size, cells in zip(('width', 'height'), input_size, in_featuremap_size):
         if cells < 1 or size % cells:
             raise ValueError(

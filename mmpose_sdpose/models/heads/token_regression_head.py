@@ -14,9 +14,9 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor
 
-from ..layers import MultiCycleTransformer, at_least_float32
+from ..layers import at_least_float32
 from .cycle_distillation import CycleDistillation
-from .token_head import TokenHead, check_stride, token_mlp
+from .token_head import TokenHead
 
 
 @MODELS.register_module()
@@ -77,13 +77,14 @@ class TokenRegressionHead(TokenHead):
         self.decoder = KEYPOINT_CODECS.build(decoder)
         self.loss_module = MODELS.build(loss or dict(type='SmoothL1Loss', use_target_weight=True))
         self.score_loss = score_loss and MODELS.build(score_loss)
-        check_stride(self.decoder.input_size, in_featuremap_size)
-        transformer = MultiCycleTransformer(
-            in_channels, in_featuremap_size, patch_size, num_keypoints, encoder or {}
-        )
         self.build_tokens(
-            transformer,
-            token_mlp(transformer.encoder.embed_dims, hidden_dims, outputs=5),
+            in_channels,
+            in_featuremap_size,
+            patch_size,
+            num_keypoints,
+            encoder,
+            hidden_dims,
+            5,
             num_cycles,
             cycle_weights,
             CycleDistillation(visual_token_loss, keypoint_token_loss, attention_loss),

@@ -6,7 +6,8 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from mmpose.testing import get_packed_inputs
 
-CODEC = dict(type='MSRAHeatmap', input_size=(24, 32), heatmap_size=(6, 8), sigma=1, unbiased=True)
+from ...small_models import HEATMAP_CODEC
+
 TOKEN_LOSS = dict(type='TokenDistanceLoss', loss_weight=1.0)
 
 
@@ -26,7 +27,7 @@ def head(**options):
         num_cycles=3,
         visual_token_loss=TOKEN_LOSS,
         keypoint_token_loss=TOKEN_LOSS,
-        decoder=CODEC,
+        decoder=HEATMAP_CODEC,
     )
     torch.manual_seed(0)
     return MODELS.build({**arguments, **options})
@@ -143,7 +144,7 @@ def test_cross_entropy_makes_the_output_a_heatmap_of_known_mass():
     model = head(loss=dict(type='HeatmapCrossEntropyLoss')).eval()
     heatmaps = model(feats())
     logits = model.run_cycles(feats(), 1)[0].output
-    mass = 2 * torch.pi * CODEC['sigma'] ** 2
+    mass = 2 * torch.pi * HEATMAP_CODEC['sigma'] ** 2
     torch.testing.assert_close(heatmaps.sum((2, 3)), torch.full((2, 17), mass))
     torch.testing.assert_close(heatmaps.flatten(2).argmax(-1), logits.flatten(2).argmax(-1))
 

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+
+def plain_model(runner: Runner) -> nn.Module:
+    """The model that a runner trains, without the wrapper of distributed training."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
