@@ -1,5 +1,6 @@
-# HRNet-W48 with ImageNet weights, whole or of three stages, and the augmentation of DistilPose's
-# teacher: rotation clip(N(0, 40), -80, 80) degrees, scale clip(N(1, 0.5), 0.5, 1.5), in MMPose 1.x's words.
+# HRNet-W48 with ImageNet weights, whole or of three stages, and the augmentation that DistilPose's
+# teacher was trained with: rotation clip(N(0, 40), -80, 80) degrees, scale clip(N(1, 0.5), 0.5, 1.5),
+# in the words of MMPose 1.x.
 imagenet = dict(
     type='Pretrained',
     checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/hrnet_w48-8ef0771d.pth',
