@@ -1,4 +1,12 @@
+from .attention_picture import draw_attention
+from .attention_plan import AttentionChoice
 from .learning_curve import draw_learning_curve, read_scalars
 from .pose_grid import draw_pose_grid
 
-__all__ = ['draw_learning_curve', 'draw_pose_grid', 'read_scalars']
+__all__ = [
+    'AttentionChoice',
+    'draw_attention',
+    'draw_learning_curve',
+    'draw_pose_grid',
+    'read_scalars',
+]

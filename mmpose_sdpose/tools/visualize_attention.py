@@ -1,0 +1,155 @@
+"""Draw what each keypoint of a token model looks at, next to heatmap and prediction."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from rich.console import Console
+from rich.progress import track
+from torch import nn
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.utils import fetch_state_dict, list_misfits, whole_file
+from mmpose_sdpose.utils.configs import read_config
+from mmpose_sdpose.visualization import AttentionChoice, draw_attention
+from mmpose_sdpose.visualization.attention_people import (
+    Boxes,
+    read_image,
+    read_metainfo,
+    to_pipeline,
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='visualize_attention', description=__doc__)
+    parser.add_argument(
+        'config', help='path, or name of one of our configs; a distillation shows both'
+    )
+    parser.add_argument('checkpoint', help='file, URL or mmpose_sdpose://NAME.pth')
+    parser.add_argument('images', nargs='+', metavar='image')
+    parser.add_argument('--out', type=Path, required=True, help='folder for the pictures')
+    parser.add_argument('--boxes', help='COCO annotations of the images; default: whole images')
+    parser.add_argument(
+        '--people', type=_count, default=3, help='of an image, the largest (%(default)s)'
+    )
+    parser.add_argument('--together', action='store_true', help='everybody in one picture')
+    parser.add_argument(
+        '--keypoints', nargs='+', metavar='NAME', help='default: some, head to foot'
+    )
+    parser.add_argument(
+        '--layers', nargs='+', type=int, metavar='N', help='default: some, first to last'
+    )
+    parser.add_argument('--teacher-layers', nargs='+', type=int, metavar='N', help='likewise')
+    parser.add_argument('--cycles', nargs='+', type=int, metavar='N', help='default: the first')
+    parser.add_argument(
+        '--heads', nargs='+', metavar='N', default=['mean'], help='mean (default), or numbers'
+    )
+    parser.add_argument('--caption', help='second line of the pictures; default: config and image')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE'
+    )
+    args = parser.parse_args(argv)
+    if args.heads == ['mean']:
+        args.heads = None
+    elif all(head.isdigit() for head in args.heads):
+        args.heads = [int(head) for head in args.heads]
+    else:
+        parser.error(f'--heads {" ".join(args.heads)}: say mean, or numbers of heads')
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        for path in _draw_all(args):
+            Console().print(str(path), soft_wrap=True, markup=False, highlight=False)
+    except (OSError, ValueError, KeyError) as error:
+        print(f'visualize_attention: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _draw_all(args: argparse.Namespace) -> list[Path]:
+    """Draw the pictures; their paths."""
+    config = read_config(args.config)
+    config.merge_from_dict(args.cfg_options)
+    init_default_scope(config.get('default_scope', 'mmpose'))
+    metainfo = read_metainfo(config)
+    people = _read_people(args, Compose(config.test_dataloader.dataset.pipeline), metainfo)
+    model = _build(config, args.checkpoint).to(args.device).eval()
+    choice = AttentionChoice(
+        args.keypoints, args.layers, args.teacher_layers, args.cycles, args.heads
+    )
+    if args.together:
+        pictures = {'attention': (', '.join(people), list(people.values()))}
+    else:
+        pictures = {name: (name, [person]) for name, person in people.items()}
+    paths = []
+    for name, (who, packed) in track(
+        pictures.items(), 'drawing', total=len(pictures), console=Console(stderr=True)
+    ):
+        caption = args.caption or f'{Path(args.config).stem}: {who}'
+        picture = draw_attention(model, packed, metainfo, choice, caption)
+        paths.append(args.out / f'{name}.png')
+        with whole_file(paths[-1]) as file:
+            file.write(cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
+    return paths
+
+
+def _read_people(
+    args: argparse.Namespace, pipeline: Compose, metainfo: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """People as the pipeline packs them, by the name of their picture."""
+    boxes = args.boxes and Boxes(args.boxes)
+    people = {}
+    for path in args.images:
+        image = read_image(path)
+        found = boxes.of(path, args.people) if boxes else [None]
+        for number, person in enumerate(found, start=1):
+            name = Path(path).stem + f'_person{number}' * bool(boxes)
+            if name in people:
+                raise ValueError(
+                    f'two images are called {Path(path).stem}: draw one after the other'
+                )
+            people[name] = pipeline(to_pipeline(image, person, metainfo))
+    return people
+
+
+def _build(config: Config, checkpoint: str) -> nn.Module:
+    """The model with every weight of a checkpoint.
+
+    Raises:
+        FileNotFoundError, ValueError: If the checkpoint cannot be read or is of another model.
+    """
+    state_dict = fetch_state_dict(checkpoint)
+    model = MODELS.build(config.model)
+    expected = model.state_dict()
+    misfits = list_misfits(state_dict, expected)
+    misfits += [f'{key}: not in the model' for key in state_dict if key not in expected]
+    if misfits:
+        raise ValueError(
+            f'{checkpoint} is of another model than the config, {len(misfits)} weights do not fit, '
+            f'{misfits[0]}: use the config it was trained with'
+        )
+    model.load_state_dict(state_dict)
+    return model
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text} is no number from 1 on')
+    return int(text)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

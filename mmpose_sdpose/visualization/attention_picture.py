@@ -1,0 +1,96 @@
+"""One picture of what keypoints look at: a row for each keypoint, a block for each cycle and model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from .attention import Look, look, read_person
+from .attention_panels import Panels
+from .attention_plan import AttentionChoice, choose_keypoints, plan_views
+from .attention_sheet import Panel, Row, arrange
+
+PANEL_HEIGHT = 168  # pixels
+_EXPLANATION = (
+    'Each row follows one keypoint: the person, then where the token of this keypoint looks in some '
+    'layers of the network ({heads}), then what the network answers. Squares are patches of the image: '
+    "the brighter, the more the token takes from them, relative to the panel's brightest; a panel that is "
+    'dim all over looks everywhere alike. The percentage is the part of its attention that goes to the '
+    'image; the rest goes to the tokens of the keypoints.'
+)
+
+
+def draw_attention(
+    model: nn.Module,
+    people: Sequence[dict[str, Any]],
+    metainfo: dict[str, Any],
+    choice: AttentionChoice,
+    caption: str,
+) -> np.ndarray:
+    """What keypoints of some people look at, next to heatmap and prediction.
+
+    Args:
+        model: A pose estimator with a token head, or a distiller: then student and teacher.
+        people: As a test pipeline packs them.
+        metainfo: Of their data set: names of the keypoints, links of the skeleton.
+        choice: Keypoints, layers, cycles and heads.
+        caption: Second line of the picture.
+
+    Returns:
+        (H, W, 3), RGB
+
+    Raises:
+        ValueError: If the model has not what was chosen, or the picture would be too wide.
+    """
+    names = [metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints'])]
+    links = metainfo['skeleton_links']
+    views = plan_views(model, choice)
+    model.head.check_keypoints(len(names))
+    joints = choose_keypoints(choice.keypoints, names)
+    looks = [look(view, people) for view in views]
+    rows = []
+    for index, packed in enumerate(people):
+        panels = _panels(packed)
+        rows.append(
+            [
+                Row(
+                    names[joint],
+                    [
+                        [Panel('person', panels.image(joint))],
+                        *(_block(panels, found, links, index, joint) for found in looks),
+                    ],
+                )
+                for joint in joints
+            ]
+        )
+    heads = f'head {", ".join(map(str, choice.heads))}' if choice.heads else 'mean over heads'
+    titles = ['', *(view.title for view in views)]
+    return arrange(rows, titles, caption, _EXPLANATION.format(heads=heads))
+
+
+def _panels(packed: dict[str, Any]) -> Panels:
+    person = read_person(packed)
+    height, width = person.crop.shape[:2]
+    return Panels(person, (round(PANEL_HEIGHT * width / height), PANEL_HEIGHT))
+
+
+def _block(
+    panels: Panels, found: Look, links: Sequence[tuple[int, int]], index: int, joint: int
+) -> list[Panel]:
+    """What one look has for a joint of one person."""
+    keypoints = found.keypoints[index]
+    block = [
+        Panel(
+            heading,
+            panels.attention(weights[index, joint], joint, keypoints[joint]),
+            f'{100 * weights[index, joint].sum():.0f} %',
+        )
+        for heading, weights in found.attention.items()
+    ]
+    if found.heatmaps is not None:
+        picture = panels.heatmap(found.heatmaps, index, joint)
+        block.append(Panel(found.heatmaps.title, picture))
+    return [*block, Panel('prediction', panels.prediction(keypoints, links, joint))]
