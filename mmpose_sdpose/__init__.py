@@ -1,11 +1,17 @@
-"""SDPose and TokenPose for MMPose 1.x. Importing this package registers all its parts."""
+"""SDPose and TokenPose for MMPose 1.x. Importing this package registers all its parts.
+
+Where MMEngine is not installed, and where the program being run is the runtime, nothing is registered:
+``mmpose_sdpose.runtime`` needs neither MMEngine nor MMPose nor PyTorch, and does not wait for them.
+"""
 
 from .compat import (
     allow_distributed_on_cpu,
     allow_mmengine_checkpoints,
     import_mmpose,
     is_check_run,
+    is_runtime_run,
 )
+from .runtime_only import guard_mmpose_parts, is_installed
 from .version import __version__
 
 __all__ = ['__version__']
@@ -35,7 +41,9 @@ def _check_versions() -> None:
             )
 
 
-if not is_check_run():
+if not is_installed('mmengine'):
+    guard_mmpose_parts(__name__, f'{_CHECK} lists what is missing and how to mend it.')
+elif not is_check_run() and not is_runtime_run():
     _check_versions()
     allow_mmengine_checkpoints()
     allow_distributed_on_cpu()

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .boxes import Boxes, BoxSource, WholeImage
+from .people import People
+from .pose_model import PoseModel
+from .sources import Frame
+from .stopwatch import Stopwatch
+from .tracking import BoxTracker, Smoother
+
+#: Frames from one detection to the next, where people are followed.
+DETECT_EVERY = 10
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """How people are found, apart from the model and where boxes come from.
+
+    Args:
+        threshold: Score from which on a keypoint counts as found.
+        box_threshold: Boxes of a lower score are left out.
+        similarity: Poses more alike than this are one person's.
+        flip_test: Average with the mirrored image's result.
+        track: Follow people through a video.
+        detect_every: Frames from one detection to the next, where people are followed.
+        one_euro: Smooth the keypoints in a video with the one-euro filter; people are followed then.
+        min_cutoff: As of :class:`~.one_euro.OneEuroFilter`.
+        beta: As there.
+    """
+
+    threshold: float = 0.3
+    box_threshold: float = 0.3
+    similarity: float = 0.9
+    flip_test: bool = False
+    track: bool = False
+    detect_every: int | None = None
+    one_euro: bool = False
+    min_cutoff: float = 1.0
+    beta: float = 10.0
+
+
+class PosePipeline:
+    """From a frame to the people in it: boxes, poses, and in a video who is who.
+
+    Args:
+        model: The pose model.
+        locate: Where people are.
+        options: How they are found.
+
+    Raises:
+        ValueError: If an option is out of its range.
+    """
+
+    def __init__(self, model: PoseModel, locate: BoxSource, options: PipelineOptions) -> None:
+        self.model = model
+        self.locate = locate
+        self.options = options
+        self.stopwatch = Stopwatch()
+        self.start(is_video=True)  # wrong options are refused before the first frame
+
+    def start(self, is_video: bool) -> None:
+        """Forget whom was followed: another video, or an image, begins."""
+        options = self.options
+        follows = options.track or options.one_euro or options.detect_every is not None
+        self.tracker = BoxTracker(self._period(), options.threshold) if follows else None
+        self.smoother = Smoother(options.min_cutoff, options.beta) if options.one_euro else None
+        if not is_video:
+            self.tracker = self.smoother = None
+
+    def __call__(self, frame: Frame) -> People:
+        """The people in a frame.
+
+        Raises:
+            ValueError: If its image is none that the model takes.
+        """
+        if self.tracker is None:
+            return self._pose(frame, self._detect(frame))
+        boxes, ids = self.tracker.locate(lambda: self._detect(frame))
+        people = self._pose(frame, boxes, ids)
+        with self.stopwatch.measure('tracking'):
+            self.tracker.update(people, frame.image.shape[1::-1])
+            if self.smoother is not None:
+                people = replace(people, keypoints=self.smoother(people, frame.seconds))
+        return people
+
+    def _period(self) -> int | None:
+        """Frames from one detection to the next; None: only when somebody was lost."""
+        if isinstance(self.locate, WholeImage):
+            return None  # the image says nothing new; the joints found do
+        if self.options.detect_every is not None:
+            return self.options.detect_every
+        return DETECT_EVERY if self.options.track else 1
+
+    def _detect(self, frame: Frame) -> Boxes:
+        with self.stopwatch.measure('detection'):
+            return self.locate(frame).above(self.options.box_threshold)
+
+    def _pose(self, frame: Frame, boxes: Boxes, ids=None) -> People:
+        pose = self.model(frame.image, boxes.corners, self.options.flip_test, self.stopwatch)
+        people = People(boxes.corners, boxes.scores, pose.keypoints, pose.scores, pose.areas, ids)
+        return people.distinct(self.model.info.sigmas, self.options.similarity)

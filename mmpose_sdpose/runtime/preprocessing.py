@@ -1,0 +1,80 @@
+"""From an image and boxes to the network's input, as MMPose's test pipelines do it.
+
+``GetBBoxCenterScale``, ``TopdownAffine`` and ``PoseDataPreprocessor`` of MMPose 1.x: a box is padded,
+widened or heightened to the input's aspect, and cut out with bilinear interpolation, black where it
+leaves the image. Without rotation that is a scaling and a shift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .model_file import ModelInfo
+
+
+@dataclass(frozen=True)
+class Crops:
+    """People cut out of an image.
+
+    Args:
+        inputs: (P, 3, H, W), normalised.
+        centers: (P, 2), image pixels.
+        scales: (P, 2), width and height of what was cut out, image pixels.
+    """
+
+    inputs: np.ndarray
+    centers: np.ndarray
+    scales: np.ndarray
+
+
+def crop_people(image: np.ndarray, boxes: np.ndarray, info: ModelInfo) -> Crops:
+    """Cut people out of an image.
+
+    Args:
+        image: (H, W, 3), BGR, uint8.
+        boxes: (P, 4), left, top, right and bottom, image pixels.
+        info: The model that they are for.
+    """
+    width, height = info.input_size
+    centers, scales = centers_and_scales(boxes, info)
+    inputs = np.empty((len(boxes), 3, height, width), np.float32)
+    table = _normalised_values(info)
+    for person, center, scale in zip(inputs, centers, scales):
+        crop = cv2.warpAffine(image, _matrix(center, scale, width, height), (width, height))
+        _normalise(crop, table, info.bgr_to_rgb, person)
+    return Crops(inputs, centers, scales)
+
+
+def centers_and_scales(boxes: np.ndarray, info: ModelInfo) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of boxes, and their size padded and brought to the input's aspect: (P, 2) each."""
+    aspect = info.input_size[0] / info.input_size[1]
+    width, height = ((boxes[:, 2:] - boxes[:, :2]) * info.padding).T
+    width = np.maximum(width, height * aspect)
+    return (boxes[:, :2] + boxes[:, 2:]) * 0.5, np.stack([width, width / aspect], axis=1)
+
+
+def _matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> np.ndarray:
+    zoom = width / float(scale[0])
+    return np.array(
+        [
+            [zoom, 0, 0.5 * width - zoom * center[0]],
+            [0, zoom, 0.5 * height - zoom * center[1]],
+        ],
+        np.float64,
+    )
+
+
+def _normalised_values(info: ModelInfo) -> np.ndarray:
+    """What each of the 256 grey levels becomes in each channel of a BGR crop: (1, 256, 3)."""
+    order = slice(None, None, -1) if info.bgr_to_rgb else slice(None)
+    levels = np.arange(256, dtype=np.float32)[None, :, None]
+    return np.ascontiguousarray((levels - info.mean[order]) / info.std[order])
+
+
+def _normalise(crop: np.ndarray, table: np.ndarray, bgr_to_rgb: bool, out: np.ndarray) -> None:
+    channels = cv2.split(crop)
+    for source, target in enumerate(reversed(range(3)) if bgr_to_rgb else range(3)):
+        out[target] = cv2.LUT(channels[source], np.ascontiguousarray(table[..., source]))

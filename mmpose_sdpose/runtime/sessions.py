@@ -1,0 +1,61 @@
+"""ONNX files opened with ONNX Runtime; what is wrong with a file is said in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+
+def open_session(
+    path: str | Path, threads: int | None = None, providers: Sequence[str] | None = None
+) -> onnxruntime.InferenceSession:
+    """Load an ONNX file.
+
+    Args:
+        path: The file.
+        threads: Threads for one operator; None: as many as ONNX Runtime finds good.
+        providers: What it runs on, in order of preference; None: the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no ONNX model that can be run here, or a provider is not to be had.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no model at {path}')
+    if threads is not None and threads < 1:
+        raise ValueError(f'threads ({threads}) must be 1 or more')
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised as well
+    options.intra_op_num_threads = threads or 0
+    try:
+        return onnxruntime.InferenceSession(str(path), options, _checked(providers))
+    except Exception as error:  # ONNX Runtime's errors have no base of their own
+        reason = str(error).strip().split('\n')[0]
+        raise ValueError(f'{path} cannot be run as an ONNX model: {reason}') from error
+
+
+def run_session(
+    session: onnxruntime.InferenceSession, names: Sequence[str] | None, inputs: np.ndarray
+) -> list[np.ndarray]:
+    """The outputs of these names, or all of them, for the one input.
+
+    Raises:
+        RuntimeError: If the network cannot be run on this input.
+    """
+    try:
+        return session.run(names and list(names), {session.get_inputs()[0].name: inputs})
+    except Exception as error:  # as above
+        reason = str(error).strip().split('\n')[0]
+        raise RuntimeError(f'the network cannot be run on {inputs.shape}: {reason}') from error
+
+
+def _checked(providers: Sequence[str] | None) -> list[str]:
+    providers = ['CPUExecutionProvider'] if providers is None else list(providers)
+    available = onnxruntime.get_available_providers()
+    unknown = [name for name in providers if name not in available]
+    if unknown:
+        raise ValueError(f'no provider {unknown[0]} here: there are {", ".join(available)}')
+    return providers

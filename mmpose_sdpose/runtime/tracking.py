@@ -1,0 +1,126 @@
+"""People followed through a video: boxes from the keypoints before, so that detection can rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .boxes import Boxes
+from .detector import box_overlaps
+from .one_euro import OneEuroFilter
+from .people import People
+
+#: Overlap from which on a new box belongs to a person already followed.
+SAME_PERSON = 0.3
+#: A person's box goes beyond the joints by this much of its sides, at each side: hands, feet, skull.
+BEYOND_JOINTS = 0.1
+#: Share of the keypoints that must be found for a person to be followed on.
+FOUND = 0.25
+
+
+class BoxTracker:
+    """Says where people are in the next frame, and who is who.
+
+    Between two detections, people are looked for where their keypoints were; one whose keypoints
+    are no longer found is dropped, and detection is asked for at once. What is detected belongs
+    to the person followed that it overlaps most, or is somebody new.
+
+    Args:
+        detect_every: Frames from one detection to the next; None: only when somebody was lost.
+        threshold: Score from which on a keypoint counts as found.
+
+    Raises:
+        ValueError: If ``detect_every`` is below 1.
+    """
+
+    def __init__(self, detect_every: int | None = 1, threshold: float = 0.3) -> None:
+        if detect_every is not None and detect_every < 1:
+            raise ValueError(f'detect_every ({detect_every}) must be 1 or more')
+        self.detect_every = detect_every
+        self.threshold = threshold
+        self.ids = np.zeros(0, np.int64)
+        self.boxes = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        self._next_id = 1
+        self._since_detection: int | None = None  # none yet, or somebody was lost
+
+    def locate(self, detect: Callable[[], Boxes]) -> tuple[Boxes, np.ndarray]:
+        """Boxes for this frame and whose they are; ``detect`` is called only where it is due."""
+        if self._is_due():
+            detected = detect()
+            self.ids = self._match(detected)
+            self.boxes = detected
+            self._since_detection = 0
+        self._since_detection += 1
+        return self.boxes, self.ids
+
+    def update(self, people: People, image_size: tuple[int, int]) -> None:
+        """Learn what was found in this frame.
+
+        Args:
+            people: Poses with ids.
+            image_size: Width and height of the image, pixels.
+        """
+        found = people.scores >= self.threshold
+        followed = found.sum(axis=1) >= max(2, FOUND * people.scores.shape[1])
+        if not followed.all() or (len(people) == 0 and self.detect_every is None):
+            self._since_detection = None
+        people, found = people.select(followed), found[followed]
+        boxes = [_around(points[seen]) for points, seen in zip(people.keypoints, found)]
+        limits = np.array([*image_size, *image_size], np.float32)
+        corners = np.array(boxes, np.float32).reshape(-1, 4).clip(0, limits)
+        inside = (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)
+        self.ids = people.ids[inside]
+        self.boxes = Boxes(corners[inside], people.box_scores[inside])
+
+    def _is_due(self) -> bool:
+        if self._since_detection is None:
+            return True
+        return self.detect_every is not None and self._since_detection >= self.detect_every
+
+    def _match(self, detected: Boxes) -> np.ndarray:
+        """Ids of detected boxes: best overlaps first, each person followed once."""
+        ids = np.zeros(len(detected.corners), np.int64)
+        overlaps = box_overlaps(detected.corners, self.boxes.corners)
+        while overlaps.size and overlaps.max() >= SAME_PERSON:
+            new, old = np.unravel_index(overlaps.argmax(), overlaps.shape)
+            ids[new] = self.ids[old]
+            overlaps[new], overlaps[:, old] = 0, 0
+        for new in np.flatnonzero(ids == 0):
+            ids[new] = self._next_id
+            self._next_id += 1
+        return ids
+
+
+class Smoother:
+    """A one-euro filter for each person followed.
+
+    Args:
+        min_cutoff: As of :class:`OneEuroFilter`.
+        beta: As there.
+    """
+
+    def __init__(self, min_cutoff: float = 1.0, beta: float = 10.0) -> None:
+        self.options = dict(min_cutoff=min_cutoff, beta=beta)
+        OneEuroFilter(**self.options)  # wrong options are refused before the first frame
+        self._filters: dict[int, OneEuroFilter] = {}
+
+    def __call__(self, people: People, seconds: float) -> np.ndarray:
+        """Smoothed keypoints (P, K, 2), image pixels; who is gone is forgotten."""
+        names = [int(name) for name in people.ids]
+        self._filters = {
+            name: self._filters.get(name) or OneEuroFilter(**self.options) for name in names
+        }
+        sizes = np.sqrt(people.areas)
+        smoothed = [
+            self._filters[name](points, seconds, size)
+            for name, points, size in zip(names, people.keypoints, sizes)
+        ]
+        return np.array(smoothed, np.float32).reshape(people.keypoints.shape)
+
+
+def _around(points: np.ndarray) -> np.ndarray:
+    """The box around a person's joints (N, 2)."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = BEYOND_JOINTS * np.maximum(high - low, 0.25 * (high - low).max())
+    return np.concatenate([low - margin, high + margin])
