@@ -1,11 +1,12 @@
 """Hooks registered into ``mmpose.registry.HOOKS``, and where files come from and go to."""
 
 from .atomic_backend import AtomicLocalBackend
-from .hooks import ChannelsLastHook, CheckpointGuardHook, LossWeightHook
+from .hooks import AttentionVisualizationHook, ChannelsLastHook, CheckpointGuardHook, LossWeightHook
 from .packaged_weights import load_packaged_weights
 
 __all__ = [
     'AtomicLocalBackend',
+    'AttentionVisualizationHook',
     'ChannelsLastHook',
     'CheckpointGuardHook',
     'LossWeightHook',

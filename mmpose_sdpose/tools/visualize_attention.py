@@ -27,9 +27,11 @@ from mmpose_sdpose.visualization.attention_people import (
     read_metainfo,
     to_pipeline,
 )
+from mmpose_sdpose.visualization.attention_plan import check_choice
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    devices = ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu']
     parser = argparse.ArgumentParser(prog='visualize_attention', description=__doc__)
     parser.add_argument(
         'config', help='path, or name of one of our configs; a distillation shows both'
@@ -54,9 +56,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--heads', nargs='+', metavar='N', default=['mean'], help='mean (default), or numbers'
     )
     parser.add_argument('--caption', help='second line of the pictures; default: config and image')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE'
+        '--device', choices=devices, default=devices[-1], help='(here: %(default)s)'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, type=_option, metavar='KEY=VALUE'
     )
     args = parser.parse_args(argv)
     if args.heads == ['mean']:
@@ -90,6 +94,7 @@ def _draw_all(args: argparse.Namespace) -> list[Path]:
     choice = AttentionChoice(
         args.keypoints, args.layers, args.teacher_layers, args.cycles, args.heads
     )
+    check_choice(model, metainfo, choice)
     if args.together:
         pictures = {'attention': (', '.join(people), list(people.values()))}
     else:
@@ -143,6 +148,12 @@ def _build(config: Config, checkpoint: str) -> nn.Module:
         )
     model.load_state_dict(state_dict)
     return model
+
+
+def _option(text: str) -> str:
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(f'{text} is no KEY=VALUE')
+    return text
 
 
 def _count(text: str) -> int:

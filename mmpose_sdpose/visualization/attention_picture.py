@@ -10,16 +10,21 @@ from torch import nn
 
 from .attention import Look, look, read_person
 from .attention_panels import Panels
-from .attention_plan import AttentionChoice, choose_keypoints, plan_views
+from .attention_plan import (
+    AttentionChoice,
+    check_choice,
+    choose_keypoints,
+    keypoint_names,
+    plan_views,
+)
 from .attention_sheet import Panel, Row, arrange
 
 PANEL_HEIGHT = 168  # pixels
 _EXPLANATION = (
     'Each row follows one keypoint: the person, then where the token of this keypoint looks in some '
     'layers of the network ({heads}), then what the network answers. Squares are patches of the image: '
-    "the brighter, the more the token takes from them, relative to the panel's brightest; a panel that is "
-    'dim all over looks everywhere alike. The percentage is the part of its attention that goes to the '
-    'image; the rest goes to the tokens of the keypoints.'
+    'the brighter, the more the token takes from them; a panel that is dim all over looks everywhere '
+    'alike. Percent: the part of its attention that goes to the image, not to other keypoints.'
 )
 
 
@@ -43,12 +48,12 @@ def draw_attention(
         (H, W, 3), RGB
 
     Raises:
-        ValueError: If the model has not what was chosen, or the picture would be too wide.
+        ValueError: If the model has not what was chosen, or the picture would be too large.
     """
-    names = [metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints'])]
+    check_choice(model, metainfo, choice)
+    names = keypoint_names(metainfo)
     links = metainfo['skeleton_links']
     views = plan_views(model, choice)
-    model.head.check_keypoints(len(names))
     joints = choose_keypoints(choice.keypoints, names)
     looks = [look(view, people) for view in views]
     rows = []
@@ -66,7 +71,9 @@ def draw_attention(
                 for joint in joints
             ]
         )
-    heads = f'head {", ".join(map(str, choice.heads))}' if choice.heads else 'mean over heads'
+    heads = 'mean over heads'
+    if choice.heads:
+        heads = f'head{"s" * (len(choice.heads) > 1)} {", ".join(map(str, choice.heads))}'
     titles = ['', *(view.title for view in views)]
     return arrange(rows, titles, caption, _EXPLANATION.format(heads=heads))
 

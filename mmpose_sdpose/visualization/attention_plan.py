@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -79,6 +80,11 @@ def plan_views(model: nn.Module, choice: AttentionChoice) -> list[View]:
     return [*views, _teacher_view(model.teacher, teacher_layers, choice, blocks)]
 
 
+def keypoint_names(metainfo: dict[str, Any]) -> list[str]:
+    """Names of a data set's keypoints, in order."""
+    return [metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints'])]
+
+
 def choose_keypoints(wanted: Sequence[str] | None, names: Sequence[str]) -> list[int]:
     """Indices of keypoints by name; default: :data:`USUAL_KEYPOINTS`, or some of another skeleton.
 
@@ -92,6 +98,18 @@ def choose_keypoints(wanted: Sequence[str] | None, names: Sequence[str]) -> list
     return [list(names).index(name) for name in wanted] or [
         index - 1 for index in _spread(len(names), 5)
     ]
+
+
+def check_choice(model: nn.Module, metainfo: dict[str, Any], choice: AttentionChoice) -> None:
+    """Say what could not be drawn, before anything runs.
+
+    Raises:
+        ValueError: As :func:`plan_views` and :func:`choose_keypoints`, or if the data has other
+            keypoints than the model.
+    """
+    plan_views(model, choice)
+    model.head.check_keypoints(metainfo['num_keypoints'])
+    choose_keypoints(choice.keypoints, keypoint_names(metainfo))
 
 
 def _view(

@@ -16,7 +16,7 @@ from matplotlib.patheffects import withStroke
 from .attention_panels import ATTENTION_COLOURS, draw_predicted, draw_true
 
 GAP, BLOCK_GAP, PERSON_GAP, MARGIN, NAMES_WIDTH = 4, 28, 16, 16, 90
-NARROWEST, WIDEST = 760, 8000
+NARROWEST, LARGEST = 760, 12000
 _PIXELS_PER_INCH = 100
 _NOTE = dict(
     fontsize=7.5, color='white', path_effects=[withStroke(linewidth=2, foreground='black')]
@@ -78,7 +78,7 @@ def arrange(
         explanation: Text under it.
 
     Raises:
-        ValueError: If the sheet would be too wide to look at.
+        ValueError: If the sheet would be too large to look at.
     """
     first = people[0][0]
     height, width = first.blocks[0][0].picture.shape[:2]
@@ -113,7 +113,7 @@ def _lefts(panels: Sequence[int], width: int) -> tuple[list[int], int]:
         lefts.append(x)
         x += count * (width + GAP) - GAP + BLOCK_GAP
     right = x - BLOCK_GAP + MARGIN
-    if right > WIDEST:
+    if right > LARGEST:
         raise ValueError(
             f'a row would have {sum(panels)} panels and be {right} pixels wide: choose fewer layers, '
             'heads or cycles'
@@ -127,6 +127,11 @@ def _tops(rows: Sequence[int], height: int, top: int) -> tuple[list[int], int]:
     for count in rows:
         tops += [top + number * (height + GAP) for number in range(count)]
         top = tops[-1] + height + PERSON_GAP
+    if top > LARGEST:
+        raise ValueError(
+            f'the picture would have {sum(rows)} rows and be {top} pixels high: choose fewer keypoints '
+            'or people'
+        )
     return tops, top - PERSON_GAP + MARGIN
 
 
@@ -136,7 +141,8 @@ def _head_height(lines: int) -> int:
 
 def _write_head(canvas: Canvas, caption: str, lines: Sequence[str]) -> None:
     canvas.write(MARGIN, 30, 'What each keypoint looks at', fontsize=14, weight='bold')
-    canvas.write(MARGIN, 52, caption, fontsize=10)
+    letters = (canvas.pixels.shape[1] - 2 * MARGIN) // 8
+    canvas.write(MARGIN, 52, textwrap.shorten(caption, letters, placeholder=' …'), fontsize=10)
     canvas.write(MARGIN, 64, '\n'.join(lines), fontsize=9, va='top', linespacing=1.35)
     y = 66 + 17 * len(lines) + 16
     bar = np.tile(np.arange(256, dtype=np.uint8), (12, 1))
