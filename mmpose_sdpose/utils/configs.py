@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 
 from mmengine.config import Config
@@ -71,9 +72,9 @@ def read_config(name: str | Path) -> Config:
     return get_config(name) if '::' in str(name) else Config.fromfile(find_config(name))
 
 
-def build_model(config: str | Path) -> nn.Module:
+def build_model(config: str | Path | Config) -> nn.Module:
     """The model of a config (of a distillation: the student) from random weights, not from a URL."""
-    cfg = read_config(config)
+    cfg = deepcopy(config) if isinstance(config, Config) else read_config(config)
     model = cfg.model.get('student', cfg.model)
     if isinstance(model, str):
         return build_model(model)
