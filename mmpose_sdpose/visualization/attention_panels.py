@@ -90,7 +90,7 @@ class Panels:
 
 def draw_true(panel: np.ndarray, x: int, y: int) -> None:
     """A white ring; x and y in sixteenths of a pixel."""
-    for width, colour in ((3, EDGE), (1, TRUE)):
+    for width, colour in ((4, EDGE), (2, TRUE)):
         cv2.circle(panel, (x, y), 10 << _FINE, colour, width, cv2.LINE_AA, _FINE)
 
 

@@ -62,22 +62,14 @@ def plan_views(model: nn.Module, choice: AttentionChoice) -> list[View]:
             'tokens: attention is drawn of models with an MCTHead or a TokenRegressionHead'
         )
     cycles = _numbers('cycle', choice.cycles or (1,), model.head.num_cycles, 'the config trains')
-    if not isinstance(model, TopdownDistiller):
-        if choice.teacher_layers:
-            raise ValueError(
-                f'teacher layers {list(choice.teacher_layers)} were asked for, but the config has no '
-                'teacher: leave them out, or use the config of a distillation'
-            )
-        return [_view('', model, cycle, choice.layers, choice, len(cycles)) for cycle in cycles]
-    attention = dict(model.distillation_losses.items()).get('attention')
-    layers = choice.layers or (attention and attention.student_layers)
-    teacher_layers = choice.teacher_layers or (attention and attention.teacher_layers)
-    simulated = None
-    if 'simulated_heatmaps' in model.distillation_losses:
-        simulated = tuple(model.teacher.head.decoder.heatmap_size[::-1])
-    blocks = len(cycles) + 1
-    views = [_view('student', model, cycle, layers, choice, blocks, simulated) for cycle in cycles]
-    return [*views, _teacher_view(model.teacher, teacher_layers, choice, blocks)]
+    if isinstance(model, TopdownDistiller):
+        return _student_and_teacher(model, cycles, choice)
+    if choice.teacher_layers:
+        raise ValueError(
+            f'teacher layers {list(choice.teacher_layers)} were asked for, but the config has no '
+            'teacher: leave them out, or use the config of a distillation'
+        )
+    return [_view('', model, cycle, choice.layers, choice, len(cycles)) for cycle in cycles]
 
 
 def keypoint_names(metainfo: dict[str, Any]) -> list[str]:
@@ -110,6 +102,20 @@ def check_choice(model: nn.Module, metainfo: dict[str, Any], choice: AttentionCh
     plan_views(model, choice)
     model.head.check_keypoints(metainfo['num_keypoints'])
     choose_keypoints(choice.keypoints, keypoint_names(metainfo))
+
+
+def _student_and_teacher(
+    model: TopdownDistiller, cycles: Sequence[int], choice: AttentionChoice
+) -> list[View]:
+    losses = dict(model.distillation_losses.items())
+    attention, simulated = losses.get('attention'), None
+    layers = choice.layers or (attention and attention.student_layers)
+    teacher_layers = choice.teacher_layers or (attention and attention.teacher_layers)
+    if 'simulated_heatmaps' in losses:
+        simulated = tuple(model.teacher.head.decoder.heatmap_size[::-1])
+    blocks = len(cycles) + 1
+    views = [_view('student', model, cycle, layers, choice, blocks, simulated) for cycle in cycles]
+    return [*views, _teacher_view(model.teacher, teacher_layers, choice, blocks)]
 
 
 def _view(
