@@ -41,7 +41,6 @@ class Heatmaps:
 class Look:
     """What one cycle of one model shows of some people."""
 
-    title: str
     attention: dict[str, np.ndarray]  # title -> (B, K, rows, columns), the part each patch gets
     heatmaps: Heatmaps | None
     keypoints: np.ndarray  # (B, K, 2), predicted, pixels of the crop
@@ -73,18 +72,16 @@ def look(view: View, packed: Sequence[dict[str, Any]]) -> Look:
     try:
         feats = view.model.extract_feat(_inputs(view.model, packed))
         if not isinstance(head, TokenHead):
-            return Look(view.title, {}, _heatmaps(head, head(feats)), _decode(head, head(feats)))
+            return _of_heatmaps(head, head(feats), {})
         cycle = head.run_cycles(feats, view.cycle, {view.cycle: view.layers})[-1]
     finally:
         view.model.train(training)
     quantities = head.read(cycle.output)
     attention = _titled(cycle.tokens.attention, view.heads)
     if 'heatmaps' in quantities:
-        heatmaps = quantities['heatmaps']
-        return Look(view.title, attention, _heatmaps(head, heatmaps), _decode(head, heatmaps))
-    coordinates = quantities['coordinates']
-    keypoints = _decode(head, coordinates[:, None])
-    return Look(view.title, attention, _simulated(view, quantities), keypoints)
+        return _of_heatmaps(head, quantities['heatmaps'], attention)
+    keypoints = _decode(head, quantities['coordinates'][:, None])
+    return Look(attention, _simulated(view, quantities), keypoints)
 
 
 def keypoint_attention(maps: Tensor, grid_size: tuple[int, int]) -> Tensor:
@@ -117,15 +114,16 @@ def _inputs(model: nn.Module, packed: Sequence[dict[str, Any]]) -> Tensor:
     return model.data_preprocessor(data, False)['inputs']
 
 
-def _decode(head: nn.Module, output: Tensor) -> np.ndarray:
-    return np.stack([instance.keypoints[0] for instance in head.decode(output)])
-
-
-def _heatmaps(head: nn.Module, values: Tensor) -> Heatmaps:
+def _of_heatmaps(head: nn.Module, values: Tensor, attention: dict[str, np.ndarray]) -> Look:
     codec = head.decoder
     sizes = zip(heatmap_frame(codec), codec.heatmap_size, codec.input_size)
     scale = tuple(frame * cells / pixels for frame, cells, pixels in sizes)
-    return Heatmaps('heatmap', to_numpy(values.float()), scale)
+    heatmaps = Heatmaps('heatmap', to_numpy(values.float()), scale)
+    return Look(attention, heatmaps, _decode(head, values))
+
+
+def _decode(head: nn.Module, output: Tensor) -> np.ndarray:
+    return np.stack([instance.keypoints[0] for instance in head.decode(output)])
 
 
 def _simulated(view: View, quantities: dict[str, Tensor]) -> Heatmaps | None:

@@ -51,26 +51,16 @@ def draw_attention(
         ValueError: If the model has not what was chosen, or the picture would be too large.
     """
     check_choice(model, metainfo, choice)
-    names = keypoint_names(metainfo)
-    links = metainfo['skeleton_links']
     views = plan_views(model, choice)
-    joints = choose_keypoints(choice.keypoints, names)
     looks = [look(view, people) for view in views]
-    rows = []
-    for index, packed in enumerate(people):
-        panels = _panels(packed)
-        rows.append(
-            [
-                Row(
-                    names[joint],
-                    [
-                        [Panel('person', panels.image(joint))],
-                        *(_block(panels, found, links, index, joint) for found in looks),
-                    ],
-                )
-                for joint in joints
-            ]
-        )
+    names = keypoint_names(metainfo)
+    rows = [
+        [
+            Row(names[joint], _blocks(panels, looks, metainfo['skeleton_links'], index, joint))
+            for joint in choose_keypoints(choice.keypoints, names)
+        ]
+        for index, panels in enumerate(map(_panels, people))
+    ]
     heads = 'mean over heads'
     if choice.heads:
         heads = f'head{"s" * (len(choice.heads) > 1)} {", ".join(map(str, choice.heads))}'
@@ -84,20 +74,28 @@ def _panels(packed: dict[str, Any]) -> Panels:
     return Panels(person, (round(PANEL_HEIGHT * width / height), PANEL_HEIGHT))
 
 
-def _block(
-    panels: Panels, found: Look, links: Sequence[tuple[int, int]], index: int, joint: int
-) -> list[Panel]:
-    """What one look has for a joint of one person."""
-    keypoints = found.keypoints[index]
-    block = [
-        Panel(
-            heading,
-            panels.attention(weights[index, joint], joint, keypoints[joint]),
-            f'{100 * weights[index, joint].sum():.0f} %',
-        )
-        for heading, weights in found.attention.items()
-    ]
-    if found.heatmaps is not None:
-        picture = panels.heatmap(found.heatmaps, index, joint)
-        block.append(Panel(found.heatmaps.title, picture))
-    return [*block, Panel('prediction', panels.prediction(keypoints, links, joint))]
+def _blocks(
+    panels: Panels,
+    looks: Sequence[Look],
+    links: Sequence[tuple[int, int]],
+    index: int,
+    joint: int,
+) -> list[list[Panel]]:
+    """A row: the person, and what each look has for a joint."""
+    blocks = [[Panel('person', panels.image(joint))]]
+    for found in looks:
+        keypoints = found.keypoints[index]
+        block = [
+            Panel(
+                heading,
+                panels.attention(weights[index, joint], joint, keypoints[joint]),
+                f'{100 * weights[index, joint].sum():.0f} %',
+            )
+            for heading, weights in found.attention.items()
+        ]
+        if found.heatmaps is not None:
+            picture = panels.heatmap(found.heatmaps, index, joint)
+            block.append(Panel(found.heatmaps.title, picture))
+        block.append(Panel('prediction', panels.prediction(keypoints, links, joint)))
+        blocks.append(block)
+    return blocks

@@ -57,11 +57,14 @@ class Canvas:
     def render(self) -> np.ndarray:
         """The whole: (H, W, 3), RGB."""
         height, width = self.pixels.shape[:2]
-        figure = Figure((width / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH), _PIXELS_PER_INCH)
+        # Half a pixel more: matplotlib rounds down.
+        inches = ((width + 0.5) / _PIXELS_PER_INCH, (height + 0.5) / _PIXELS_PER_INCH)
+        figure = Figure(inches, _PIXELS_PER_INCH)
         canvas = FigureCanvasAgg(figure)
         figure.figimage(self.pixels[..., ::-1])
         for text in self.texts:
-            figure.text(**{**text, 'x': text['x'] / width, 'y': 1 - text['y'] / height})
+            place = dict(x=text['x'] / width, y=1 - text['y'] / height)
+            figure.text(**{**text, **place}, parse_math=False)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
@@ -149,7 +152,7 @@ def _write_head(canvas: Canvas, caption: str, lines: Sequence[str]) -> None:
     bar = cv2.applyColorMap(cv2.resize(bar, (110, 12)), ATTENTION_COLOURS)
     canvas.write(MARGIN, y, 'attention: none', fontsize=9, va='center')
     canvas.paste(MARGIN + 104, y - 6, bar)
-    canvas.write(MARGIN + 220, y, 'most', fontsize=9, va='center')
+    canvas.write(MARGIN + 220, y, 'much', fontsize=9, va='center')
     for x, mark, text in (
         (290, draw_true, 'annotated joint'),
         (440, draw_predicted, 'predicted joint'),

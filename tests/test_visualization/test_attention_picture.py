@@ -74,6 +74,14 @@ def test_panels_are_whole_and_apart():
     assert (areas == 40 * 30).sum() == 2 * 3 * 5
 
 
+@pytest.mark.parametrize('columns', [4, 7, 11])
+def test_texts_are_taken_as_they_are_and_no_pixel_is_lost(columns):
+    blocks = [[Panel('layer', np.zeros((29, 29, 3), np.uint8))] * columns]
+    picture = arrange([[Row('nose', blocks)]], [''], 'a$b_1$c \\frac', 'explanation')
+    assert (picture[-16 - 29 : -16].sum((1, 2)) < picture[-1].sum()).all()
+    assert (picture[-16:] == 255).all()
+
+
 def test_a_picture_too_large_to_look_at_is_refused():
     with pytest.raises(ValueError, match='400 panels .* fewer layers, heads or cycles'):
         sheet(1, 1, 400)
