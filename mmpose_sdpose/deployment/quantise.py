@@ -1,0 +1,120 @@
+"""A float32 graph in eight bits or in half precision."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+#: Operators that pass feature maps on in eight bits between two convolutions, so that no value is
+#: converted back and forth. Elsewhere (in the encoder) the same operators stay in float.
+_BETWEEN_CONVOLUTIONS = ('Add', 'Relu', 'MaxPool', 'Resize')
+_PRODUCTS = ('MatMul', 'Gemm')
+
+
+def to_int8(graph: ModelProto, images: np.ndarray) -> ModelProto:
+    """Static quantisation: convolutions and matrix products with weights in eight bits.
+
+    Weights are signed, one scale for each channel; activations are unsigned, one scale each, from the
+    range seen in the images. Unsigned times signed is what processors with VNNI or AMX multiply
+    fastest, and with 32-bit sums nothing saturates there. Attention products, softmax, norms, GELU and
+    the residual stream of the encoder stay in float, and so do the nodes of :func:`float_nodes`.
+
+    Args:
+        graph: The network in float32.
+        images: Inputs whose activations give the ranges: (B, 3, H, W).
+    """
+    import onnx
+    from onnxruntime import quantization
+    from onnxruntime.quantization import CalibrationMethod, QuantType
+
+    class Images(quantization.CalibrationDataReader):
+        def __init__(self) -> None:
+            self.batches = _batches(graph, images)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self.batches, None)
+
+    with TemporaryDirectory() as folder, _quiet():
+        target = Path(folder, 'int8.onnx')
+        quantization.quantize_static(
+            deepcopy(graph),  # it moves the weights out of what it is given
+            target,
+            Images(),
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            op_types_to_quantize=['Conv', *_PRODUCTS, *_BETWEEN_CONVOLUTIONS],
+            nodes_to_exclude=float_nodes(graph),
+            # What reads them (norms, GELU, sums) is in float.
+            extra_options=dict(OpTypesToExcludeOutputQuantization=list(_PRODUCTS)),
+        )
+        return onnx.load(target)
+
+
+def float_nodes(graph: ModelProto) -> list[str]:
+    """Names of the nodes that stay in float although others of their kind do not.
+
+    Products of two activations (attention) and whatever is no feature map outside the backbone.
+    """
+    import onnx
+
+    shapes = {
+        value.name: len(value.type.tensor_type.shape.dim)
+        for value in onnx.shape_inference.infer_shapes(graph).graph.value_info
+    }
+    weights = {tensor.name for tensor in graph.graph.initializer}
+    return [
+        node.name
+        for node in graph.graph.node
+        if _is_attention(node, weights)
+        or (node.op_type in _BETWEEN_CONVOLUTIONS and shapes.get(node.output[0]) != 4)
+    ]
+
+
+def _is_attention(node: NodeProto, weights: set[str]) -> bool:
+    return node.op_type == 'MatMul' and not weights & set(node.input)
+
+
+def to_half(graph: ModelProto) -> ModelProto:
+    """Weights and arithmetic in half precision, input and outputs in float32: half the file.
+
+    Made for accelerators. On a CPU, ONNX Runtime computes most of it in float32 anyway.
+    """
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    with _quiet():
+        half = OnnxModel(convert_float_to_float16(deepcopy(graph), keep_io_types=True))
+        half.topological_sort()  # it adds its casts at the end
+    return half.model
+
+
+def _batches(graph: ModelProto, images: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+    """The images in batches that the graph takes, the last one filled up with the first images."""
+    entry = graph.graph.input[0]
+    size = entry.type.tensor_type.shape.dim[0].dim_value or 1
+    for start in range(0, len(images), size):
+        rows = np.arange(start, start + size) % len(images)
+        yield {entry.name: images[rows]}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantiser warns through the root logger of what is done on purpose here."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
