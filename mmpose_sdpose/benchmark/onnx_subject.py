@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..utils.complexity import Complexity, measure_complexity
+from ..utils.configs import build_model, input_size
+from .made_up_data import made_up_boxes, made_up_image
+from .subject import CannotMeasure, Spec, Subject
+from .timing import timed
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_NUMPY_TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16}
+_PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
+
+
+def build_onnx_subject(spec: Spec) -> Subject:
+    """An exported model in ONNX Runtime, ready to predict.
+
+    Raises:
+        CannotMeasure: If onnxruntime is missing, or the file is no model that takes such a batch.
+        FileNotFoundError: If there is no such file.
+    """
+    session = open_session(spec.source, spec.threads, spec.device)
+    metadata = read_metadata(session)
+    size = _input_size(spec.source, session.get_inputs()[0].shape, metadata)
+    run = _network(spec, session, size) if spec.scope == 'network' else _pipeline(spec)
+    cost, notes = _cost(spec.source, metadata.get('config'), size)
+    return Subject(spec, size, cost, lambda: dict(total=timed(run, 'cpu')[1]), notes)
+
+
+@cache
+def open_session(source: str, threads: int, device: str) -> onnxruntime.InferenceSession:
+    """A session that computes on so many threads, and leaves the processor alone between runs."""
+    onnxruntime = _import(source)
+    if not Path(source).is_file():
+        raise FileNotFoundError(f'no file {source}')
+    if _PROVIDERS[device] not in onnxruntime.get_available_providers():
+        raise CannotMeasure(
+            f'{source}: this ONNX Runtime has no {_PROVIDERS[device]}: pip install onnxruntime-gpu'
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    # Its threads would wait busily after a run and slow down whoever is measured next.
+    options.add_session_config_entry('session.force_spinning_stop', '1')
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=[_PROVIDERS[device]])
+    except Exception as error:  # ONNX Runtime's own exceptions have no other base in common
+        raise CannotMeasure(f'{source} cannot be loaded: {str(error).splitlines()[0]}') from error
+
+
+def read_metadata(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    """What ``export_onnx`` wrote about the model; nothing for a file from elsewhere."""
+    return json.loads(session.get_modelmeta().custom_metadata_map.get('mmpose_sdpose', '{}'))
+
+
+def _import(source: str) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise CannotMeasure(
+            f'{source} needs ONNX Runtime, which cannot be imported ({error}): '
+            'pip install onnxruntime'
+        ) from error
+    return onnxruntime
+
+
+def _network(
+    spec: Spec, session: onnxruntime.InferenceSession, size: tuple[int, int]
+) -> Callable[[], object]:
+    image = session.get_inputs()[0]
+    if isinstance(image.shape[0], int) and image.shape[0] != spec.batch:
+        raise CannotMeasure(
+            f'{spec.source} takes batches of {image.shape[0]} alone, not of {spec.batch}: '
+            'export it with a dynamic batch, or choose another --batch'
+        )
+    if image.type not in _NUMPY_TYPES:
+        raise CannotMeasure(f'{spec.source} takes {image.type}, no batch of floating-point images')
+    shape = (spec.batch, 3, size[1], size[0])
+    images = np.random.default_rng(0).standard_normal(shape).astype(_NUMPY_TYPES[image.type])
+    return lambda: session.run(None, {image.name: images})
+
+
+def _pipeline(spec: Spec) -> Callable[[], object]:
+    """Image and boxes to keypoints, by the package's own runtime."""
+    if spec.scope == 'flip':
+        raise CannotMeasure(
+            f'{spec.source}: the flip test of an ONNX file is part of --scope pipeline; say '
+            '--scope pipeline --flip'
+        )
+    from ..runtime import PoseModel
+
+    try:
+        model = PoseModel(
+            spec.source, spec.threads, [_PROVIDERS[spec.device]], max_batch=spec.batch
+        )
+    except ValueError as error:
+        raise CannotMeasure(str(error)) from error
+    image, boxes = made_up_image(), made_up_boxes(spec.batch)
+    flip_test = 'flip' in spec.scope
+    return lambda: model(image, boxes, flip_test=flip_test)
+
+
+def _input_size(source: str, shape: list, metadata: dict[str, Any]) -> tuple[int, int]:
+    """Width and height, from the graph, or where they are left open there, from the metadata."""
+    if len(shape) != 4:
+        raise CannotMeasure(f'{source} takes an input of shape {shape}, not a batch of images')
+    height, width = shape[2:]
+    if isinstance(height, int) and isinstance(width, int):
+        return width, height
+    if 'input_size' not in metadata:
+        raise CannotMeasure(f'{source} leaves its input size open ({shape}): export it with one')
+    return tuple(metadata['input_size'])
+
+
+@cache
+def _cost(
+    source: str, config: str | None, size: tuple[int, int]
+) -> tuple[Complexity | None, list[str]]:
+    """The cost of the model that was exported, by its config, and why it is not known."""
+    name = Path(source).name
+    if config is None:
+        return None, [f'{name} names no config: its parameters and GFLOPs are not known']
+    try:
+        if input_size(config) == size:
+            return measure_complexity(build_model(config), size), []
+        return None, [f'{name} has another input size than its config {config}: GFLOPs not known']
+    except FileNotFoundError:
+        return None, [f'{name} was made from {config}, which is not here: GFLOPs not known']

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmpose_sdpose.utils.complexity import Complexity
+
+#: What a pass covers, in words, by the scope's name.
+SCOPES = {
+    'network': 'the network alone, from a normalised batch to heatmaps or coordinates',
+    'flip': 'the network with flip test (two passes) and decoding, from a normalised batch to keypoints',
+    'pipeline': 'everything from a decoded image with as many boxes as the batch to keypoints: '
+    'cropping, normalisation, network, decoding',
+    'pipeline+flip': 'everything from a decoded image with as many boxes as the batch to keypoints: '
+    'cropping, normalisation, network twice (flip test), decoding',
+    'training': 'one training step without the optimizer: preprocessing and forward pass to the loss, '
+    'backward pass',
+}
+
+
+class CannotMeasure(Exception):
+    """A model cannot be built or run as asked; says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a training step is run.
+
+    Args:
+        amp: Mixed precision, as ``mim train --amp``.
+        compile: ``torch.compile`` of the forward pass, as MMEngine's ``compile=True``.
+        channels_last: Weights and images in channels-last memory, as ``ChannelsLastHook``.
+    """
+
+    amp: bool = False
+    compile: bool = False
+    channels_last: bool = False
+
+    def __str__(self) -> str:
+        return ' '.join(name.replace('_', '-') for name, on in vars(self).items() if on) or 'plain'
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What is to be measured; plain data, so that another process can build the same.
+
+    Args:
+        source: A config as :func:`~mmpose_sdpose.utils.configs.read_config` takes it, or an ONNX file.
+        batch: Images of a pass.
+        scope: A name of :data:`SCOPES`.
+        device: ``cpu`` or ``cuda``.
+        threads: Threads that may compute.
+        all_cycles: Compute every cycle, with explicit attention, as the official code does in a test.
+        training: How a training step is run; of use in the scope ``training`` alone.
+    """
+
+    source: str
+    batch: int = 1
+    scope: str = 'network'
+    device: str = 'cpu'
+    threads: int = 1
+    all_cycles: bool = False
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    @property
+    def is_onnx(self) -> bool:
+        return self.source.endswith('.onnx')
+
+    @property
+    def engine(self) -> str:
+        return 'onnxruntime' if self.is_onnx else 'pytorch'
+
+    @property
+    def passes(self) -> int:
+        """How often the network runs."""
+        return 2 if 'flip' in self.scope else 1
+
+    @property
+    def name(self) -> str:
+        """The config's or file's name without its suffix."""
+        stem = re.sub(r'\.(py|onnx)$', '', Path(self.source.split('::')[-1]).name)
+        return f'{stem} (all cycles)' if self.all_cycles else stem
+
+
+@dataclass
+class Subject:
+    """Something built and ready to be timed.
+
+    Args:
+        spec: What it was built from.
+        input_size: Width and height of the network's input, in pixels.
+        cost: Parameters and multiply-adds of one image and one pass, where known.
+        measure: Runs it once; part of it -> milliseconds.
+        notes: What the reader of its numbers has to know.
+    """
+
+    spec: Spec
+    input_size: tuple[int, int]
+    cost: Complexity | None
+    measure: Callable[[], dict[str, float]]
+    notes: list[str] = field(default_factory=list)
