@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -31,7 +30,7 @@ class Latencies:
 
     def __init__(self, path: str, rows: Sequence[dict[str, str]] = ()) -> None:
         self.path = path
-        self.rows: dict[tuple[str, _Setting], dict[str, str]] = {}
+        self.rows: dict[tuple[str, str, _Setting], dict[str, str]] = {}
         for row in rows:
             missing = [name for name in _COLUMNS if row.get(name) is None]
             if missing:
@@ -44,7 +43,7 @@ class Latencies:
             except ValueError:
                 raise ValueError(f'{path}: the median_ms of {row["model"]} is no number') from None
             # A later row is a newer measurement of the same.
-            self.rows[row['model'], setting] = row
+            self.rows[row['model'], row['input'], setting] = row
 
     @classmethod
     def read(cls, root: Path, path: str) -> Latencies:
@@ -94,7 +93,7 @@ class Latencies:
         """Where the latencies of these columns come from, a line for each."""
         lines = []
         for setting, name in columns.items():
-            rows = [row for (_, found), row in self.rows.items() if found == setting]
+            rows = [row for (*_, found), row in self.rows.items() if found == setting]
             *_, threads, machine = setting
             versions = ', '.join(
                 sorted({f'PyTorch {row["torch"]}' for row in rows if row['torch']})
@@ -108,16 +107,15 @@ class Latencies:
         return lines
 
     def _settings(self) -> list[_Setting]:
-        found = {setting for _, setting in self.rows}
+        found = {setting for *_, setting in self.rows}
         return sorted(found, key=lambda setting: (list(_ENGINES).index(setting[0]), setting))
 
     def _row(self, entry: Entry, setting: _Setting) -> dict[str, str] | None:
         """A variant in training is the same network as the plain config."""
-        for name in (entry.name, entry.plain_name):
-            row = self.rows.get((name, setting))
-            if row and sorted(re.findall(r'\d+', row['input'])) == sorted(entry.size.split('x')):
-                return row
-        return None
+        return self.rows.get(
+            (entry.name, entry.size, setting),
+            self.rows.get((entry.plain_name, entry.size, setting)),
+        )
 
 
 def _name(setting: _Setting, detail: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 #: The metadata that is measured, as a metafile (and ``mim search``) calls it.
-MEASURED = ('Parameters (M)', 'GFLOPs', 'GFLOPs with attention')
+MEASURED = ('Parameters M', 'GFLOPs', 'GFLOPs with attention')
 #: What a result must come with, by the last word of its metrics' names.
 ORIGINS = {'published': 'Source', 'measured': 'Command'}
 
@@ -181,7 +181,7 @@ def _result_problems(result: dict[str, Any]) -> Iterator[str]:
         elif not result.get(ORIGINS[kind]):
             yield f'{name} has no {ORIGINS[kind]}'
         if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-            yield f'{name} is {value}, and should be between 0 and 1, as MMPose prints it'
+            yield f'{name} is {value}, not between 0 and 1 as MMPose prints it'
     if len({name.split()[-1] for name in metrics}) > 1:
         yield 'published and measured figures share a result: give each one its own'
 
