@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmpose.models import TopdownPoseEstimator
 from torch import Tensor, nn
 
@@ -41,10 +40,10 @@ class Exported:
 
     Args:
         graph: The graph with its metadata.
+        entry: The metadata.
         float_network: The same network in float32, with raw outputs.
-        output: What ``graph`` gives, in the words of its metadata.
+        raw_output: What ``float_network`` gives, in the words of the metadata.
         model: The estimator.
-        config: Its config.
         seen: What the graphs were run on.
         raw_difference: Largest difference of raw outputs between PyTorch and ``float_network``.
         decoding_difference: Of decoding inside the graph from the codec, pixels; None without it.
@@ -52,14 +51,18 @@ class Exported:
     """
 
     graph: ModelProto
+    entry: dict[str, Any]
     float_network: ModelProto
-    output: str
+    raw_output: str
     model: TopdownPoseEstimator
-    config: Config
     seen: str
     raw_difference: float
     decoding_difference: float | None
     pixel_differences: np.ndarray
+
+    @property
+    def output(self) -> str:
+        return self.entry['output']
 
     def write(self, path: str | Path) -> None:
         """Write the file, whole or not at all.
@@ -108,10 +111,10 @@ def export(request: Request, say: Say = lambda step: None) -> Exported:
     distances = np.linalg.norm(found - pixels(codec, expected, network.output), axis=-1)
     return Exported(
         graph=graph,
+        entry=entry,
         float_network=float_network,
-        output=output,
+        raw_output=network.output,
         model=model,
-        config=config,
         seen=f'{len(some)} {seen}',
         raw_difference=raw_difference,
         decoding_difference=decoding_difference,

@@ -1,0 +1,197 @@
+"""Export a model to a verified ONNX file, in float32, half precision or eight bits.
+
+The file holds one plain cycle with everything constant folded; its metadata says how its input is made
+and what its outputs are. It is run against PyTorch before it is written: a float32 graph that differs by
+more than 1e-4 is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+from mmpose.models import TopdownPoseEstimator
+from rich.console import Console
+from rich.progress import Progress
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.deployment.evaluate import evaluate
+from mmpose_sdpose.deployment.export import Exported, export
+from mmpose_sdpose.deployment.graph_estimator import with_graph
+from mmpose_sdpose.deployment.inputs import LEAST_IMAGES
+from mmpose_sdpose.deployment.packages import ExportNotPossible
+from mmpose_sdpose.deployment.report import ap_table, summary
+from mmpose_sdpose.deployment.request import Request
+from mmpose_sdpose.deployment.session import OnnxSession
+from mmpose_sdpose.utils.configs import read_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='export_onnx', description=__doc__)
+    parser.add_argument('config', help='path, or name of one of our configs')
+    parser.add_argument('checkpoint', help='file, URL or mmpose_sdpose://NAME.pth')
+    parser.add_argument('out', type=Path, help='the ONNX file; one of that name is replaced')
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument(
+        '--int8',
+        metavar='DATA',
+        help='quantise to eight bits; ranges come from a folder of crops, a folder of images with the '
+        'COCO file of their boxes in it, or the training data of a config',
+    )
+    precision.add_argument('--fp16', action='store_true', help='half precision, for accelerators')
+    parser.add_argument(
+        '--calibration-images', type=int, default=64, metavar='N', help='for --int8 (%(default)s)'
+    )
+    parser.add_argument(
+        '--batch',
+        type=_batch,
+        default=1,
+        metavar='N|dynamic',
+        help='images in one run: a number (%(default)s), or dynamic for any',
+    )
+    parser.add_argument('--opset', type=int, default=18, help='of the operators (%(default)s)')
+    outputs = parser.add_mutually_exclusive_group()
+    outputs.add_argument(
+        '--decode',
+        action='store_true',
+        help='keypoints in pixels of the input and scores, as the codec decodes, instead of raw outputs',
+    )
+    outputs.add_argument(
+        '--simcc',
+        type=_split,
+        nargs='?',
+        const=2.0,
+        metavar='SPLIT',
+        help='the decoded keypoints as SimCC vectors, for runtimes that read these (rtmlib); SPLIT '
+        'bins to a pixel (%(const)s)',
+    )
+    parser.add_argument(
+        '--evaluate',
+        nargs='?',
+        const='',
+        metavar='CONFIG',
+        help='also print the AP of PyTorch and of the graphs on the test data of CONFIG (default: of '
+        'the config itself)',
+    )
+    args = parser.parse_args(argv)
+    if args.calibration_images < LEAST_IMAGES:
+        parser.error(f'--calibration-images {args.calibration_images}: at least {LEAST_IMAGES}')
+    return args
+
+
+def _batch(text: str) -> int | None:
+    if text == 'dynamic':
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text} is neither dynamic nor a number from 1 on')
+    return int(text)
+
+
+def _split(text: str) -> float:
+    try:
+        split = float(text)
+    except ValueError:
+        split = 0
+    if not 0.5 <= split <= 16:
+        raise argparse.ArgumentTypeError(f'{text} is no number of bins to a pixel, 0.5 to 16')
+    return split
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    console = Console(file=sys.stdout, highlight=False)  # prints while others may not
+    request = Request(
+        config=args.config,
+        checkpoint=args.checkpoint,
+        precision='int8' if args.int8 else 'fp16' if args.fp16 else 'fp32',
+        calibration=args.int8,
+        calibration_images=args.calibration_images,
+        batch=args.batch,
+        opset=args.opset,
+        decode=args.decode,
+        simcc=args.simcc,
+    )
+    try:
+        with _only_our_words():
+            _check_writable(args.out)
+            with console.status('') as status:
+                exported = export(request, lambda step: status.update(f'{step} ...'))
+            exported.write(args.out)
+            console.print(summary(exported, args.out))
+            if args.evaluate is not None:
+                table = ap_table(_evaluate(exported, args.evaluate or args.config, console))
+                console.print(table)
+    except (ExportNotPossible, OSError, ValueError, KeyError) as error:
+        print(f'export_onnx: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _evaluate(exported: Exported, data: str, console: Console) -> dict[str, float]:
+    """AP on the test data of a config: of PyTorch, of the float32 graph, of the file."""
+    config = read_config(data)
+    network = OnnxSession(exported.float_network)
+    subjects = {
+        'PyTorch': exported.model,
+        'ONNX fp32': with_graph(exported.model, network, exported.raw_output),
+    }
+    if exported.graph is not exported.float_network:
+        session = OnnxSession(exported.graph)
+        name = f'ONNX {exported.entry["precision"]}, {exported.output}'
+        subjects[name] = with_graph(exported.model, session, exported.output)
+    with Progress(console=console, transient=True) as progress:
+        return {
+            name: _average_precision(model, config, name, progress)
+            for name, model in subjects.items()
+        }
+
+
+def _average_precision(
+    model: TopdownPoseEstimator, config: Config, name: str, progress: Progress
+) -> float:
+    task = progress.add_task(name, total=None)
+    metrics = evaluate(
+        model, config, lambda done, total: progress.update(task, completed=done, total=total)
+    )
+    for metric, value in metrics.items():
+        if metric.endswith('/AP'):
+            return value
+    raise ValueError(f'the metric gave no AP but {", ".join(metrics)}')
+
+
+def _check_writable(path: Path) -> None:
+    """Before minutes of work: whether the file can be written where it is wanted.
+
+    Raises:
+        OSError: If not.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder: name a file in it')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    trial = path.with_name(f'.{path.name}.trial')
+    trial.touch()
+    trial.unlink()
+
+
+@contextlib.contextmanager
+def _only_our_words() -> Iterator[None]:
+    """MMPose and the COCO tools log, warn and print what they read; the tool says what matters of it."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
