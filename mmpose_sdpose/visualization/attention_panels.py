@@ -34,12 +34,12 @@ class Panels:
         self.zoom = np.array(self.size) / (width, height)
         self.crop = cv2.resize(self.person.crop, self.size, interpolation=cv2.INTER_CUBIC)
         grey = cv2.cvtColor(self.crop, cv2.COLOR_BGR2GRAY)
-        self.dim = cv2.cvtColor((0.55 * grey).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+        self.dim = cv2.cvtColor((0.45 * grey).astype(np.uint8), cv2.COLOR_GRAY2BGR)
 
     def image(self, joint: int) -> np.ndarray:
         """The crop, with the joint where it was annotated."""
         panel = self.crop.copy()
-        self._mark_true(panel, joint)
+        self._mark_true(panel, joint, thick=1)
         return panel
 
     def attention(self, weights: np.ndarray, joint: int, predicted: np.ndarray) -> np.ndarray:
@@ -79,18 +79,18 @@ class Panels:
         draw_predicted(panel, *self._fine(predicted))
         return panel
 
-    def _mark_true(self, panel: np.ndarray, joint: int) -> None:
+    def _mark_true(self, panel: np.ndarray, joint: int, thick: int = 0) -> None:
         if len(self.person.annotated) and self.person.annotated[joint]:
-            draw_true(panel, *self._fine(self.person.true[joint]))
+            draw_true(panel, *self._fine(self.person.true[joint]), thick)
 
     def _fine(self, point: np.ndarray) -> tuple[int, int]:
         """A position in the crop, in the panel's fractions of a pixel."""
         return tuple(int(value) for value in np.rint(point * self.zoom * 2**_FINE))
 
 
-def draw_true(panel: np.ndarray, x: int, y: int) -> None:
+def draw_true(panel: np.ndarray, x: int, y: int, thick: int = 0) -> None:
     """A white ring; x and y in sixteenths of a pixel."""
-    for width, colour in ((4, EDGE), (2, TRUE)):
+    for width, colour in ((3 + thick, EDGE), (1 + thick, TRUE)):
         cv2.circle(panel, (x, y), 10 << _FINE, colour, width, cv2.LINE_AA, _FINE)
 
 

@@ -58,7 +58,7 @@ def test_a_heatmap_lies_where_its_cells_are(panels):
 def test_joints_are_marked_where_they_are(panels):
     marked = panels.prediction(np.array([[12.0, 20.0], FAR]), [], 0)
     assert tuple(marked[80, 48]) == PREDICTED
-    assert tuple(marked[32, 24 + 10]) == TRUE  # the ring's radius is 10
+    assert marked[32, 24 + 10].min() > 200  # the ring's radius is 10, its line thin
     assert tuple(panels.image(0)[32, 24 + 10]) == TRUE
     np.testing.assert_array_equal(panels.image(1), panels.crop)
 
