@@ -352,9 +352,9 @@ def test_latencies_come_from_the_rows_of_one_image_through_the_network(checkout)
     assert lines[3].endswith('| 1.402 | 0.100 | 0.200 | 12.3 | 4.50 | 0.250 |')
     assert lines[6:8] == [
         '- ms, PyTorch on cpu: *measured*, median of one image through the network alone '
-        '(box, 2 threads, PyTorch 2.5), from [benchmark.csv](docs/benchmark.csv): `bench`.',
+        '(box; PyTorch 2.5), from [benchmark.csv](docs/benchmark.csv): `bench`.',
         '- ms, ONNX Runtime on cpu: *measured*, median of one image through the network alone '
-        '(box, 2 threads), from [benchmark.csv](docs/benchmark.csv): `bench onnx`.',
+        '(box), from [benchmark.csv](docs/benchmark.csv): `bench onnx`.',
     ]
 
 
@@ -369,8 +369,17 @@ def test_latencies_of_two_machines_do_not_share_a_column(checkout):
         'ms, PyTorch on cpu, 2 threads, one',
         'ms, PyTorch on cpu, 2 threads, two',
     ]
+    assert all(line.endswith(': `bench`.') for line in latencies.origins(columns, 'b.csv'))
     (entry,) = read_index(checkout)
     assert [latencies.cell(entry, setting) for setting in columns] == ['1.00', '2.00']
+
+
+def test_long_commands_are_left_to_the_file(checkout):
+    row = f'{NAME},pytorch,cpu,2,1,network,128x96,1402000,1,2.5,bench {"model " * 30},box'
+    write(checkout, 'b.csv', HEADER + row)
+    latencies = read_latencies(checkout, 'b.csv')
+    (line,) = latencies.origins(latencies.columns(read_index(checkout)), 'b.csv')
+    assert line.endswith('from [b.csv](b.csv): its column `command` has the commands.')
 
 
 def test_a_benchmark_of_another_network_is_found(checkout):

@@ -13,6 +13,7 @@ _COLUMNS = (
     'model', 'engine', 'device', 'threads', 'batch', 'scope', 'input', 'params', 'median_ms',
     'torch', 'command', 'machine',
 )  # fmt: skip
+_LONG = 160  # characters of commands that still read well below a table
 #: What tells one latency column from another.
 _Setting = tuple[str, str, str, str]
 
@@ -94,12 +95,13 @@ class Latencies:
         lines = []
         for setting, name in columns.items():
             rows = [row for (*_, found), row in self.rows.items() if found == setting]
-            *_, threads, machine = setting
             versions = ', '.join(
                 sorted({f'PyTorch {row["torch"]}' for row in rows if row['torch']})
             )
             commands = ', '.join(dict.fromkeys(f'`{row["command"]}`' for row in rows))
-            where = ', '.join(filter(None, (machine, f'{threads} threads', versions)))
+            if len(commands) > _LONG:
+                commands = 'its column `command` has the commands'
+            where = '; '.join(filter(None, (setting[-1], versions)))
             lines.append(
                 f'{name}: *measured*, median of one image through the network alone ({where}), '
                 f'from [{Path(self.path).name}]({link}): {commands}.'
