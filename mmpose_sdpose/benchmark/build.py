@@ -4,8 +4,9 @@ import warnings
 
 from mmengine.logging import MMLogger
 
-from .onnx_subject import build_onnx_subject
-from .pytorch_subject import build_pytorch_subject
+from ..utils.complexity import Complexity
+from .onnx_subject import build_onnx_subject, cost_of_file
+from .pytorch_subject import build_pytorch_subject, cost_of_config
 from .subject import CannotMeasure, Spec, Subject
 from .training_subject import build_training_subject
 
@@ -21,9 +22,25 @@ def build_subject(spec: Spec) -> Subject:
         if spec.is_onnx:
             raise CannotMeasure(f'{spec.source} is an ONNX file, which cannot be trained')
         return build_training_subject(spec)
+    if spec.scope == 'clip':
+        # Here, because it needs ONNX Runtime at once.
+        from .clip_subject import build_clip_subject
+
+        return build_clip_subject(spec)
     if spec.is_onnx:
         return build_onnx_subject(spec)
     return build_pytorch_subject(spec)
+
+
+def cost_of(spec: Spec) -> tuple[Complexity | None, list[str]]:
+    """Cost of one image and one pass of the network, and if it is not known, why.
+
+    Raises:
+        CannotMeasure, FileNotFoundError: As :func:`build_subject`.
+    """
+    if spec.is_onnx:
+        return cost_of_file(spec)
+    return cost_of_config(spec.source, spec.all_cycles), []
 
 
 def be_quiet() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from .build import be_quiet, build_subject
+from .onnx_subject import import_onnxruntime
 from .subject import CannotMeasure, Spec
 
 _PASSES = 3
@@ -40,6 +41,8 @@ def peak_memory_of(spec: Spec) -> float:
 def _peak_here(spec: Spec) -> float:
     be_quiet()
     torch.set_num_threads(spec.threads)
+    if spec.is_onnx:
+        import_onnxruntime(spec.source)
     before = _peak_bytes()
     measure = build_subject(spec).measure
     for _ in range(_PASSES):

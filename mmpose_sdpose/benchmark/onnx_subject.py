@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..utils.complexity import Complexity, measure_complexity
-from ..utils.configs import build_model, input_size
+from ..utils.complexity import Complexity
+from ..utils.configs import input_size
 from .made_up_data import made_up_boxes, made_up_image
+from .pytorch_subject import cost_of_config
 from .subject import CannotMeasure, Spec, Subject
 from .timing import timed
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _NUMPY_TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16}
-_PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
+PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
 
 
 def build_onnx_subject(spec: Spec) -> Subject:
@@ -29,22 +31,20 @@ def build_onnx_subject(spec: Spec) -> Subject:
         FileNotFoundError: If there is no such file.
     """
     session = open_session(spec.source, spec.threads, spec.device)
-    metadata = read_metadata(session)
-    size = _input_size(spec.source, session.get_inputs()[0].shape, metadata)
+    size = _input_size(spec.source, session)
     run = _network(spec, session, size) if spec.scope == 'network' else _pipeline(spec)
-    cost, notes = _cost(spec.source, metadata.get('config'), size)
-    return Subject(spec, size, cost, lambda: dict(total=timed(run, 'cpu')[1]), notes)
+    return Subject(spec, size, lambda: dict(total=timed(run, 'cpu')[1]))
 
 
 @cache
 def open_session(source: str, threads: int, device: str) -> onnxruntime.InferenceSession:
     """A session that computes on so many threads, and leaves the processor alone between runs."""
-    onnxruntime = _import(source)
+    onnxruntime = import_onnxruntime(source)
     if not Path(source).is_file():
         raise FileNotFoundError(f'no file {source}')
-    if _PROVIDERS[device] not in onnxruntime.get_available_providers():
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
         raise CannotMeasure(
-            f'{source}: this ONNX Runtime has no {_PROVIDERS[device]}: pip install onnxruntime-gpu'
+            f'{source}: this ONNX Runtime has no {PROVIDERS[device]}: pip install onnxruntime-gpu'
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -52,9 +52,23 @@ def open_session(source: str, threads: int, device: str) -> onnxruntime.Inferenc
     # Its threads would wait busily after a run and slow down whoever is measured next.
     options.add_session_config_entry('session.force_spinning_stop', '1')
     try:
-        return onnxruntime.InferenceSession(source, options, providers=[_PROVIDERS[device]])
+        return onnxruntime.InferenceSession(source, options, providers=[PROVIDERS[device]])
     except Exception as error:  # ONNX Runtime's own exceptions have no other base in common
         raise CannotMeasure(f'{source} cannot be loaded: {str(error).splitlines()[0]}') from error
+
+
+def cost_of_file(spec: Spec) -> tuple[Complexity | None, list[str]]:
+    """The cost of the model that was exported, by its config, and if it is not known, why."""
+    session = open_session(spec.source, spec.threads, spec.device)
+    config, name = read_metadata(session).get('config'), Path(spec.source).name
+    if config is None:
+        return None, [f'{name} names no config: its parameters and GFLOPs are not known']
+    try:
+        if input_size(config) == _input_size(spec.source, session):
+            return cost_of_config(config), []
+        return None, [f'{name} has another input size than its config {config}: GFLOPs not known']
+    except FileNotFoundError:
+        return None, [f'{name} was made from {config}, which is not here: GFLOPs not known']
 
 
 def read_metadata(session: onnxruntime.InferenceSession) -> dict[str, Any]:
@@ -62,7 +76,12 @@ def read_metadata(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     return json.loads(session.get_modelmeta().custom_metadata_map.get('mmpose_sdpose', '{}'))
 
 
-def _import(source: str) -> Any:
+def import_onnxruntime(source: str) -> ModuleType:
+    """ONNX Runtime, which only ``source`` needs.
+
+    Raises:
+        CannotMeasure: If it is not installed, or cannot be imported.
+    """
     try:
         import onnxruntime
     except ImportError as error:
@@ -99,9 +118,7 @@ def _pipeline(spec: Spec) -> Callable[[], object]:
     from ..runtime import PoseModel
 
     try:
-        model = PoseModel(
-            spec.source, spec.threads, [_PROVIDERS[spec.device]], max_batch=spec.batch
-        )
+        model = PoseModel(spec.source, spec.threads, [PROVIDERS[spec.device]], max_batch=spec.batch)
     except ValueError as error:
         raise CannotMeasure(str(error)) from error
     image, boxes = made_up_image(), made_up_boxes(spec.batch)
@@ -109,29 +126,15 @@ def _pipeline(spec: Spec) -> Callable[[], object]:
     return lambda: model(image, boxes, flip_test=flip_test)
 
 
-def _input_size(source: str, shape: list, metadata: dict[str, Any]) -> tuple[int, int]:
+def _input_size(source: str, session: onnxruntime.InferenceSession) -> tuple[int, int]:
     """Width and height, from the graph, or where they are left open there, from the metadata."""
+    shape = session.get_inputs()[0].shape
     if len(shape) != 4:
         raise CannotMeasure(f'{source} takes an input of shape {shape}, not a batch of images')
     height, width = shape[2:]
     if isinstance(height, int) and isinstance(width, int):
         return width, height
+    metadata = read_metadata(session)
     if 'input_size' not in metadata:
         raise CannotMeasure(f'{source} leaves its input size open ({shape}): export it with one')
     return tuple(metadata['input_size'])
-
-
-@cache
-def _cost(
-    source: str, config: str | None, size: tuple[int, int]
-) -> tuple[Complexity | None, list[str]]:
-    """The cost of the model that was exported, by its config, and why it is not known."""
-    name = Path(source).name
-    if config is None:
-        return None, [f'{name} names no config: its parameters and GFLOPs are not known']
-    try:
-        if input_size(config) == size:
-            return measure_complexity(build_model(config), size), []
-        return None, [f'{name} has another input size than its config {config}: GFLOPs not known']
-    except FileNotFoundError:
-        return None, [f'{name} was made from {config}, which is not here: GFLOPs not known']

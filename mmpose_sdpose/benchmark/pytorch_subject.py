@@ -34,7 +34,6 @@ def build_pytorch_subject(spec: Spec) -> Subject:
     return Subject(
         spec,
         size,
-        _cost(spec.source, spec.all_cycles),
         lambda: dict(total=timed(run, spec.device)[1]),
         stand_in_notes(config, spec.name),
     )
@@ -72,8 +71,8 @@ def load_model(source: str, all_cycles: bool = False) -> nn.Module:
 
 
 @cache
-def _cost(source: str, all_cycles: bool) -> Complexity:
-    """Counted once for all batch sizes."""
+def cost_of_config(source: str, all_cycles: bool = False) -> Complexity:
+    """Parameters and multiply-adds of one image and one pass, counted once for all batch sizes."""
     model = load_model(source, all_cycles)
     return measure_complexity(EveryOutput(model) if all_cycles else model, input_size(source))
 

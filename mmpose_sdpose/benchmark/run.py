@@ -16,10 +16,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .build import build_subject
+from ..utils.complexity import Complexity
+from .build import build_subject, cost_of
 from .matrix_product import MatrixProduct
 from .memory import peak_memory_of
-from .subject import Spec, Subject
+from .subject import PARTS, Spec, Subject
 from .timing import WARMUP_ROUNDS, measure_in_turn
 
 
@@ -29,13 +30,14 @@ class Result:
 
     Args:
         subject: Whose numbers these are.
-        times: Part (``total``; of a training step also ``data``, ``forward``, ``backward``) ->
-            milliseconds of each round.
+        cost: Parameters and multiply-adds of one image and one pass, where known.
+        times: Part (``total``, and those of :data:`~.subject.PARTS`) -> milliseconds of each round.
         peak_memory_mb: In millions of bytes; None where it was not measured.
         product_rate: Giga multiply-adds a second of the machine's matrix product, in the same run.
     """
 
     subject: Subject
+    cost: Complexity | None
     times: dict[str, np.ndarray]
     peak_memory_mb: float | None
     product_rate: float
@@ -49,14 +51,15 @@ class Result:
 
     @property
     def fps(self) -> float:
-        """Images a second, by the median."""
-        return 1000 * self.subject.spec.batch / self.median_ms()
+        """Images a second, by the median; of a clip: frames a second."""
+        spec = self.subject.spec
+        return 1000 * (1 if spec.scope == 'clip' else spec.batch) / self.median_ms()
 
     @property
     def share_of_product_rate(self) -> float | None:
         """Multiply-adds a second, attention's included, in units of the machine's rate."""
-        spec, cost = self.subject.spec, self.subject.cost
-        if cost is None or spec.scope == 'training':
+        spec, cost = self.subject.spec, self.cost
+        if cost is None or spec.scope in PARTS:
             return None
         done = cost.flops_with_attention * spec.batch * spec.passes
         return done / self.median_ms() / 1e6 / self.product_rate
@@ -79,13 +82,20 @@ def run_benchmark(
     torch.set_num_threads(specs[0].threads)
     cv2.setNumThreads(specs[0].threads)
     subjects, memory = _build_all(specs, with_memory, progress)
+    costs = [_cost_of(subject) for subject in subjects]
     product = MatrixProduct(specs[0].device)
     turns = len(subjects) + 1
     task = progress.add_task('timing', total=turns * (repeats + WARMUP_ROUNDS))
     measures = [product.measure, *(subject.measure for subject in subjects)]
     times = measure_in_turn(measures, repeats, lambda: progress.advance(task))
     rate = product.rate(float(np.median(times[0]['product'])))
-    return [Result(*parts, rate) for parts in zip(subjects, times[1:], memory)]
+    return [Result(*parts, rate) for parts in zip(subjects, costs, times[1:], memory)]
+
+
+def _cost_of(subject: Subject) -> Complexity | None:
+    cost, notes = cost_of(subject.spec)
+    subject.notes += notes
+    return cost
 
 
 def progress_bar() -> Progress:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmpose_sdpose.utils.complexity import Complexity
+PEOPLE_OF_CLIP = 3
 
 #: What a pass covers, in words, by the scope's name.
 SCOPES = {
@@ -17,6 +17,13 @@ SCOPES = {
     'cropping, normalisation, network twice (flip test), decoding',
     'training': 'one training step without the optimizer: preprocessing and forward pass to the loss, '
     'backward pass',
+    'clip': f'a clip of 640x480 frames with {PEOPLE_OF_CLIP} drawn people each, through the runtime: '
+    'from a decoded frame and its boxes to the picture with all skeletons; no detector',
+}
+#: What a pass consists of, in the scopes where that is told apart. Data is beside, not in the step.
+PARTS = {
+    'training': ('data', 'forward', 'backward'),
+    'clip': ('preprocessing', 'network', 'decoding', 'drawing'),
 }
 
 
@@ -91,13 +98,11 @@ class Subject:
     Args:
         spec: What it was built from.
         input_size: Width and height of the network's input, in pixels.
-        cost: Parameters and multiply-adds of one image and one pass, where known.
         measure: Runs it once; part of it -> milliseconds.
         notes: What the reader of its numbers has to know.
     """
 
     spec: Spec
     input_size: tuple[int, int]
-    cost: Complexity | None
     measure: Callable[[], dict[str, float]]
     notes: list[str] = field(default_factory=list)
