@@ -52,6 +52,12 @@ setup(
     # MMPose and MMCV are not listed: pip would resolve chumpy with them, whose source no longer
     # builds, and the install would fail even where MMPose is present. The import checks instead.
     install_requires=[],
+    extras_require={
+        # All that mmpose_sdpose.runtime imports. OpenCV 5 warps images differently by a few grey levels.
+        # Headless: no window is opened, and a bare machine has no libGL. Where opencv-python is
+        # installed already, `pip install onnxruntime` is all that is missing.
+        'runtime': ['numpy', 'opencv-python-headless<5', 'onnxruntime'],
+    },
     classifiers=[
         'Development Status :: 4 - Beta',
         'Intended Audience :: Science/Research',

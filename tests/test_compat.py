@@ -385,3 +385,16 @@ def test_older_torch_is_left_alone(monkeypatch):
 def test_the_check_tool_is_recognised(monkeypatch, command, expected):
     monkeypatch.setattr(sys, 'orig_argv', command, raising=False)
     assert compat.is_check_run() is expected
+
+
+@pytest.mark.parametrize(
+    ('command', 'expected'),
+    [
+        (['python', '-m', 'mmpose_sdpose.runtime', 'model.onnx'], True),
+        (['python', '-m', 'mmpose_sdpose.tools.train', 'config.py'], False),
+        (['python', 'runtime.py'], False),
+    ],
+)
+def test_the_runtime_is_recognised(monkeypatch, command, expected):
+    monkeypatch.setattr(sys, 'orig_argv', command, raising=False)
+    assert compat.is_runtime_run() is expected

@@ -12,13 +12,20 @@ Neither PyTorch nor MMEngine nor MMPose is imported. ``python -m mmpose_sdpose.r
 command line.
 """
 
-from .boxes import Boxes, BoxFile, WholeImage
-from .detector import Detector
-from .drawing import draw_people
-from .model_file import ModelInfo
-from .people import People
-from .pose_model import PoseModel, PoseResult
-from .stopwatch import Stopwatch
+try:
+    from .boxes import Boxes, BoxFile, WholeImage
+    from .detector import Detector
+    from .drawing import draw_people
+    from .model_file import ModelInfo
+    from .people import People
+    from .pose_model import PoseModel, PoseResult
+    from .stopwatch import Stopwatch
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f'{__name__} needs NumPy, OpenCV and ONNX Runtime ({error}): '
+        'pip install "mmpose_sdpose[runtime]"',
+        name=__name__,
+    ) from error
 
 __all__ = [
     'BoxFile',

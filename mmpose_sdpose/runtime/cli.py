@@ -132,6 +132,9 @@ def _add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
+    # OpenCV's and FFmpeg's own remarks on broken files; ours names the file
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    cv2.setLogLevel(0)
     try:
         sources = open_sources(args.inputs)
         run = _prepare(args, sources)

@@ -32,7 +32,7 @@ def draw_people(
     image = image.copy()
     for index in np.argsort(people.areas):  # who is near is drawn over who is far
         shown = people.scores[index] >= threshold
-        width = line_width(people.keypoints[index][shown])
+        width = line_width(people.keypoints[index])
         _draw_skeleton(image, people.keypoints[index], shown, info, width)
         if people.ids is not None and shown.any():
             points = people.keypoints[index][shown]
@@ -53,9 +53,7 @@ def draw_text(image: np.ndarray, text: str, anchor: Sequence[float], scale: floa
 
 
 def line_width(points: np.ndarray) -> int:
-    """Width of the lines for a person with these joints (N, 2), pixels."""
-    if len(points) < 2:
-        return 1
+    """Width of the lines for a person with these joints (K, 2), pixels."""
     return int(np.clip(round(np.ptp(points, axis=0).max() / 80), 1, 12))
 
 

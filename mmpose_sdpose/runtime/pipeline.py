@@ -27,6 +27,9 @@ class PipelineOptions:
         one_euro: Smooth the keypoints in a video with the one-euro filter; people are followed then.
         min_cutoff: As of :class:`~.one_euro.OneEuroFilter`.
         beta: As there.
+
+    Raises:
+        ValueError: If ``detect_every`` is below 1.
     """
 
     threshold: float = 0.3
@@ -38,6 +41,10 @@ class PipelineOptions:
     one_euro: bool = False
     min_cutoff: float = 1.0
     beta: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.detect_every is not None and self.detect_every < 1:
+            raise ValueError(f'detect_every ({self.detect_every}) must be 1 or more')
 
 
 class PosePipeline:

@@ -144,7 +144,7 @@ class PoseModel:
         return [output[:count] for output in outputs]
 
     def _check_trial(self, path: str | Path) -> None:
-        """Run the network once: what does not fit together shows now, and the first image is not slow."""
+        """Run the network once: what does not fit shows now, and the first image is not slow."""
         width, height = self.info.input_size
         keypoints = len(self.info.keypoint_names)
         try:

@@ -52,19 +52,17 @@ def centers_and_scales(boxes: np.ndarray, info: ModelInfo) -> tuple[np.ndarray, 
     """Centres of boxes, and their size padded and brought to the input's aspect: (P, 2) each."""
     aspect = info.input_size[0] / info.input_size[1]
     width, height = ((boxes[:, 2:] - boxes[:, :2]) * info.padding).T
-    width = np.maximum(width, height * aspect)
-    return (boxes[:, :2] + boxes[:, 2:]) * 0.5, np.stack([width, width / aspect], axis=1)
+    scales = [np.maximum(width, height * aspect), np.maximum(height, width / aspect)]
+    return (boxes[:, :2] + boxes[:, 2:]) * 0.5, np.stack(scales, axis=1)
 
 
 def _matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> np.ndarray:
-    zoom = width / float(scale[0])
-    return np.array(
-        [
-            [zoom, 0, 0.5 * width - zoom * center[0]],
-            [0, zoom, 0.5 * height - zoom * center[1]],
-        ],
-        np.float64,
-    )
+    """From the image to the crop, by the three points in float32 that MMPose takes: to the last bit."""
+    source = np.stack([center, center - (0.5 * scale[0], 0), center]).astype(np.float32)
+    half = source[0, 0] - source[1, 0]
+    source[2] = source[1] + np.float32([0, half])
+    target = [[0.5 * width, 0.5 * height], [0, 0.5 * height], [0, 0.5 * (height + width)]]
+    return cv2.getAffineTransform(source, np.float32(target))
 
 
 def _normalised_values(info: ModelInfo) -> np.ndarray:

@@ -27,8 +27,11 @@ class CocoResults:
         self._image_id = image_id
         self._count = 0
 
-    def add(self, frame: Frame, people: People) -> None:
+    def add(self, frame: Frame, people: People | None) -> None:
+        """Keep the people of a frame; None for a frame that was passed over, which has a number too."""
         self._count += 1
+        if people is None:
+            return
         image_id = self._count if self._image_id is None else self._image_id(frame.name)
         scores = people.pose_scores()
         for index in range(len(people)):

@@ -100,6 +100,7 @@ class Run:
         except (ValueError, cv2.error) as error:
             self.summary.passed_over += 1
             self.progress.report(f'runtime: {frame} is passed over: {error}')
+            self.results.add(frame, None)
             return
         self.results.add(frame, people)
         self.summary.frames += 1
