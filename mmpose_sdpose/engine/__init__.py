@@ -1,7 +1,13 @@
 """Hooks registered into ``mmpose.registry.HOOKS``, and where files come from and go to."""
 
 from .atomic_backend import AtomicLocalBackend
-from .hooks import AttentionVisualizationHook, ChannelsLastHook, CheckpointGuardHook, LossWeightHook
+from .hooks import (
+    AttentionVisualizationHook,
+    ChannelsLastHook,
+    CheckpointGuardHook,
+    CostHook,
+    LossWeightHook,
+)
 from .packaged_weights import load_packaged_weights
 
 __all__ = [
@@ -9,6 +15,7 @@ __all__ = [
     'AttentionVisualizationHook',
     'ChannelsLastHook',
     'CheckpointGuardHook',
+    'CostHook',
     'LossWeightHook',
     'load_packaged_weights',
 ]
