@@ -8,7 +8,7 @@ import numpy as np
 
 from .decoding import decode_heatmaps, mirror_back_heatmaps, mirror_back_points
 from .model_file import HEATMAPS, NORMALISED, OUTPUTS, read_info
-from .preprocessing import Crops, crop_people
+from .preprocessing import Crops, checked_boxes, checked_image, crop_people
 from .sessions import open_session, run_session
 from .stopwatch import Stopwatch
 
@@ -180,34 +180,3 @@ class PoseModel:
         pixel = width / info.input_size[0]
         points = mirror_back_points(outputs['keypoints'], indices, width, pixel * info.shift_coords)
         return dict(keypoints=points, scores=outputs['scores'][:, indices])
-
-
-def checked_image(image: np.ndarray) -> np.ndarray:
-    """The image, if it is one.
-
-    Raises:
-        ValueError: If it is not (H, W, 3) of uint8.
-    """
-    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
-        shape = getattr(image, 'shape', type(image).__name__)
-        raise ValueError(f'an image must be an array (height, width, 3), not {shape}')
-    if image.dtype != np.uint8 or 0 in image.shape:
-        raise ValueError(f'an image must hold uint8, not {image.dtype} of shape {image.shape}')
-    return image
-
-
-def checked_boxes(boxes: np.ndarray | Sequence[Sequence[float]]) -> np.ndarray:
-    """The boxes as float32 (P, 4), if they are boxes.
-
-    Raises:
-        ValueError: If a box has no four finite sides, or no width or height.
-    """
-    boxes = np.asarray(boxes, np.float32)
-    if boxes.size == 0:
-        return boxes.reshape(0, 4)
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f'boxes must be (P, 4): left, top, right, bottom; not {boxes.shape}')
-    good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    if not good.all():
-        raise ValueError(f'{boxes[~good][0].tolist()} is no box: left, top, right, bottom')
-    return boxes

@@ -7,6 +7,7 @@ leaves the image. Without rotation that is a scaling and a shift.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -54,6 +55,37 @@ def centers_and_scales(boxes: np.ndarray, info: ModelInfo) -> tuple[np.ndarray, 
     width, height = ((boxes[:, 2:] - boxes[:, :2]) * info.padding).T
     scales = [np.maximum(width, height * aspect), np.maximum(height, width / aspect)]
     return (boxes[:, :2] + boxes[:, 2:]) * 0.5, np.stack(scales, axis=1)
+
+
+def checked_image(image: np.ndarray) -> np.ndarray:
+    """The image, if it is one.
+
+    Raises:
+        ValueError: If it is not (H, W, 3) of uint8.
+    """
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
+        shape = getattr(image, 'shape', type(image).__name__)
+        raise ValueError(f'an image must be an array (height, width, 3), not {shape}')
+    if image.dtype != np.uint8 or 0 in image.shape:
+        raise ValueError(f'an image must hold uint8, not {image.dtype} of shape {image.shape}')
+    return image
+
+
+def checked_boxes(boxes: np.ndarray | Sequence[Sequence[float]]) -> np.ndarray:
+    """The boxes as float32 (P, 4), if they are boxes.
+
+    Raises:
+        ValueError: If a box has no four finite sides, or no width or height.
+    """
+    boxes = np.asarray(boxes, np.float32)
+    if boxes.size == 0:
+        return boxes.reshape(0, 4)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f'boxes must be (P, 4): left, top, right, bottom; not {boxes.shape}')
+    good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    if not good.all():
+        raise ValueError(f'{boxes[~good][0].tolist()} is no box: left, top, right, bottom')
+    return boxes
 
 
 def _matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -113,8 +113,13 @@ PACKAGES = (
         used_for='openmim, mmengine 0.10.7',
     ),
     Package('onnx', 'pip install onnx onnxscript', imports='onnx', used_for='export'),
-    Package('onnxruntime', 'pip install onnxruntime', imports='onnxruntime', used_for='export'),
+    Package(
+        'onnxruntime', 'pip install onnxruntime', imports='onnxruntime', used_for='export, runtime'
+    ),
 )
+
+# What mmpose_sdpose.runtime imports
+RUNTIME_PROOF = 'import numpy, cv2, onnxruntime'
 
 # What a run imports, what `mmpose::` in a config asks for, and a checkpoint as MMEngine writes it
 PROOF = """
@@ -250,6 +255,17 @@ def print_mends(findings: list[Finding]) -> None:
             print(f'  {finding.name:12} {finding.mend}')
 
 
+def runtime_verdict(error: str) -> str:
+    if not error:
+        return 'mmpose_sdpose.runtime can run: exported models, without MMPose.'
+    mend = (
+        'pip install onnxruntime'
+        if 'onnxruntime' in error
+        else 'pip install "mmpose_sdpose[runtime]"'
+    )
+    return f'mmpose_sdpose.runtime, for exported models, cannot run ({error}): {mend}'
+
+
 def verdict(findings: list[Finding], error: str) -> str:
     if not error:
         return 'MMPose can run, and mmpose_sdpose with it.'
@@ -263,9 +279,11 @@ def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(arguments)
     with ThreadPoolExecutor(max_workers=4) as pool:
         proof = pool.submit(why_it_fails, PROOF)
+        runtime = pool.submit(why_it_fails, RUNTIME_PROOF)
         findings = [examine_python(), *pool.map(examine, PACKAGES)]
     print_table(findings)
     print_mends(findings)
+    print(runtime_verdict(runtime.result()))
     print(verdict(findings, proof.result()))
     return 1 if proof.result() else 0
 

@@ -124,6 +124,18 @@ def test_every_package_has_a_line_that_installs_it():
 
 
 @pytest.mark.parametrize(
+    ('error', 'said'),
+    [
+        ('', 'mmpose_sdpose.runtime can run: exported models, without MMPose.'),
+        ("No module named 'onnxruntime'", "named 'onnxruntime'): pip install onnxruntime"),
+        ("No module named 'cv2'", '\'cv2\'): pip install "mmpose_sdpose[runtime]"'),
+    ],
+)
+def test_the_runtime_has_a_verdict_of_its_own(error, said):
+    assert check.runtime_verdict(error).endswith(said)
+
+
+@pytest.mark.parametrize(
     ('text', 'numbers'), [('2.13.0+cpu', (2, 13, 0)), ('1.3rc1', (1, 3)), ('x', ())]
 )
 def test_as_numbers(text, numbers):
