@@ -49,7 +49,11 @@ class Network(nn.Module):
         head, feats = self.model.head, self.model.extract_feat(image)
         if self.tokens is None:
             return (head(feats),)
-        quantities = head.read(head.outputs_of(self.tokens(feats[-1])))
+        tokens = self.tokens(feats[-1])
+        # The head's layers on rows, as the encoder's; then as its own ``outputs_of`` has them.
+        output = head.mlp(tokens.flatten(0, 1)).unflatten(0, (-1, tokens.shape[1]))
         if isinstance(head, MCTHead):
-            return (quantities['heatmaps'],)
+            width, height = head.heatmap_size
+            return (head.read(output.unflatten(2, (height, width)))['heatmaps'],)
+        quantities = head.read(output)
         return quantities['coordinates'], quantities['scores']
