@@ -36,6 +36,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--val', type=int, default=300, help='validation images (%(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='same seed, same bytes (%(default)s)')
     parser.add_argument('--size', type=int, default=256, help='image side, pixels (%(default)s)')
+    parser.add_argument(
+        '--company', default='mixed', help='mixed, alone, group, close or packed (%(default)s)'
+    )
     parser.add_argument('--workers', type=int, default=default_workers(), help='processes')
     parser.add_argument('--contact-sheet', metavar='FILE', help='also write an overview PNG')
     args = parser.parse_args(argv)
@@ -49,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)  # cleans up as Ctrl-C does
     try:
-        settings = Settings(train=args.train, val=args.val, seed=args.seed, size=args.size)
+        settings = Settings(args.train, args.val, args.seed, args.size, args.company)
         if args.out:
             _make(args.out, settings, args.workers)
         if args.contact_sheet:

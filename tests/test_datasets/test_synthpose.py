@@ -447,3 +447,21 @@ def test_contact_sheet(tmp_path):
     file = tmp_path / 'sheets' / 'sheet.png'
     assert main(['--contact-sheet', str(file), '--size', '64', '--seed', '3']) == 0
     assert cv2.imread(str(file)).shape == (4 * 512, 6 * 512, 3)
+
+
+def test_people_alone():
+    records = [synthpose.make_sample(0, 'val', index, 96, 'alone').record for index in range(12)]
+    assert [len(record.people) for record in records] == [1] * 12
+    settings = synthpose.Settings(1, 0, company='alone')
+    assert settings.command().endswith('--size 256 --company alone')
+    assert settings.as_dict()['company'] == 'alone'
+
+
+def test_data_sets_from_before_there_was_a_choice_are_known_again():
+    assert 'company' not in synthpose.Settings(1, 0).as_dict()
+    assert 'company' not in synthpose.Settings(1, 0).command()
+
+
+def test_unknown_company():
+    with pytest.raises(ValueError, match=r'company \(lonely\) must be one of mixed, alone'):
+        synthpose.Settings(1, 0, company='lonely')

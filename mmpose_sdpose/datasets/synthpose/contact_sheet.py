@@ -31,7 +31,7 @@ def contact_sheet(settings: Settings, count: int = 24, columns: int = 6) -> np.n
     zoom = max(512 // settings.size, 1)
     tiles = []
     for index in range(count):
-        sample = make_sample(settings.seed, 'train', index, settings.size)
+        sample = make_sample(settings.seed, 'train', index, settings.size, settings.company)
         large = cv2.resize(sample.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
         for person in sample.record.people:
             _draw_person(large, person, zoom)

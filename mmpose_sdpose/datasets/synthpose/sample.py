@@ -36,7 +36,7 @@ class Sample:
     scene: Scene
 
 
-def make_sample(seed: int, split: str, index: int, size: int) -> Sample:
+def make_sample(seed: int, split: str, index: int, size: int, company: str = 'mixed') -> Sample:
     """Make image ``index`` (from 0) of a split; the result depends on the arguments alone.
 
     Args:
@@ -44,12 +44,13 @@ def make_sample(seed: int, split: str, index: int, size: int) -> Sample:
         split: 'train' or 'val'.
         index: Place in the split.
         size: Height and width in pixels.
+        company: As in :class:`~.settings.Settings`.
 
     Raises:
         RuntimeError: If OpenCV cannot encode the image.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, SPLITS.index(split), index]))
-    scene = sample_scene(rng, size)
+    scene = sample_scene(rng, size, company)
     picture = render(rng, scene, size)
     record = annotate(scene, picture)
     detections = detect(rng, record, index + 1, size)

@@ -60,10 +60,17 @@ class Scene:
     company: str
 
 
-def sample_scene(rng: np.random.Generator, size: int) -> Scene:
-    """Draw a scene for a square picture of ``size`` pixels."""
+def sample_scene(rng: np.random.Generator, size: int, company: str = 'mixed') -> Scene:
+    """Draw a scene for a square picture of ``size`` pixels.
+
+    Args:
+        rng: Source of everything random.
+        size: Height and width in pixels.
+        company: Name in ``COMPANIES``; any other draws one by their shares.
+    """
     shares = [kind.share for kind in COMPANIES.values()]
-    company = str(rng.choice(list(COMPANIES), p=shares))
+    drawn = str(rng.choice(list(COMPANIES), p=shares))
+    company = company if company in COMPANIES else drawn
     people = _sample_people(rng, company)
     figures = [figure for figure, _ in people]
     extent = rng.uniform(*COMPANIES[company].extent) * size

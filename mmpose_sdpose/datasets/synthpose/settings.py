@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from .scene import COMPANIES
+
 VERSION = '1.0'  # raise it whenever the same settings would give other bytes
 LEAST_SIZE, MOST_SIZE = 64, 2048
+MIXED = 'mixed'
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Settings:
         val: Number of validation images.
         seed: Seed of everything random, 0 or more.
         size: Height and width of the images in pixels.
+        company: How near people are to each other: a name in :data:`~.scene.COMPANIES`, or 'mixed'.
 
     Raises:
         ValueError: For a value out of range.
@@ -26,6 +30,7 @@ class Settings:
     val: int = 300
     seed: int = 0
     size: int = 256
+    company: str = MIXED
 
     def __post_init__(self) -> None:
         for name in ('train', 'val', 'seed'):
@@ -38,14 +43,21 @@ class Settings:
             raise ValueError(
                 f'size ({self.size}) must be {LEAST_SIZE} to {MOST_SIZE} pixels; 256 is usual'
             )
+        known = [MIXED, *COMPANIES]
+        if self.company not in known:
+            raise ValueError(f'company ({self.company}) must be one of {", ".join(known)}')
 
     def as_dict(self) -> dict:
         """The settings with the version of the code that draws."""
-        return dict(version=VERSION, **asdict(self))
+        settings = dict(version=VERSION, **asdict(self))
+        if self.company == MIXED:  # what data sets made before there was a choice say
+            del settings['company']
+        return settings
 
     def command(self) -> str:
         """The command that makes this data set, whatever the folder and number of workers."""
+        company = '' if self.company == MIXED else f' --company {self.company}'
         return (
             'mim run mmpose_sdpose make_synthpose --out data/synthpose '
-            f'--train {self.train} --val {self.val} --seed {self.seed} --size {self.size}'
+            f'--train {self.train} --val {self.val} --seed {self.seed} --size {self.size}{company}'
         )

@@ -1,0 +1,115 @@
+# The micro scale: tiny models and pictures, minutes a run on CPU cores.
+_base_ = ['./peers.py']
+
+# At micro scale the runs of a study start from the same thin ResNet-18, with the weights that come with
+# the package, and tokens are supervised by cross-entropy: from nothing, or from MSE, runs of minutes
+# would sit on the mean pose. The token distances keep the proportion to the heatmap loss that they have
+# at the start of a published training.
+packaged_backbone = {
+    'model.backbone.init_cfg': dict(
+        type='Pretrained',
+        prefix='backbone.',
+        checkpoint='mmpose_sdpose://sdpose-n_synthpose-128x96.pth',
+    ),
+}
+micro_tokens = {
+    'model.head.loss': dict(
+        _delete_=True, type='HeatmapCrossEntropyLoss', use_target_weight=True, loss_weight=1.0
+    ),
+    'model.head.visual_token_loss.loss_weight': 2e-3,
+    'model.head.keypoint_token_loss.loss_weight': 2e-3,
+}
+hundredth = {
+    'model.head.visual_token_loss.loss_weight': 2e-5,
+    'model.head.keypoint_token_loss.loss_weight': 2e-5,
+}
+# What starts from nothing is trained three times as long.
+thrice = {
+    'train_cfg.max_epochs': 6,
+    'train_cfg.val_interval': 6,
+    'param_scheduler.1.end': 6,
+    'param_scheduler.1.T_max': 6,
+}
+coordinates = {'model.head.loss.loss_weight': 20.0}  # or the token distances outweigh them at first
+distilled = {
+    **packaged_backbone,
+    **coordinates,
+    'model.backbone_from_teacher': False,
+    **{'model.teacher' + key[len('model') :]: value for key, value in micro_tokens.items()},
+    'model.losses.attention': dict(
+        type='AttentionTransferLoss', layer_pairs=[(1, 2), (2, 3), (3, 4)], loss_weight=0.05
+    ),
+}
+sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'
+distilpose_n_distilled = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
+
+# One cycle over tokens of 4x4 cells, which see as much of the picture as the thin ResNet-18's.
+at_stride_4 = {
+    **micro_tokens,
+    **thrice,
+    'model.head.num_cycles': 1,
+    'model.head.in_featuremap_size': (16, 24),
+    'model.head.patch_size': (4, 4),
+}
+micro = dict(
+    about='SynthPose of lone people at 96x64; thin ResNet-18 with the packaged weights, 4 layers of '
+    '128 channels over 17 + 24 tokens; cross-entropy heatmaps',
+    recipe='{{fileDirname}}/recipe_micro_synthpose-96x64.py',
+    models=dict(
+        sdpose=dict(config=sdpose_n, options={**packaged_backbone, **micro_tokens}),
+        sdpose_deep=dict(
+            config=sdpose_n,
+            options={**packaged_backbone, **micro_tokens, 'model.head.encoder.depth': 8},
+        ),
+        sdpose_quarter_batch=dict(
+            config=sdpose_n,
+            options={**packaged_backbone, **micro_tokens, 'train_dataloader.batch_size': 4},
+        ),
+        sdpose_weak_distances=dict(
+            config=sdpose_n, options={**packaged_backbone, **micro_tokens, **hundredth}
+        ),
+        sdpose_cycle_attention=dict(
+            config='td-hm_sdpose-n_cycle-attention_2xb16-16e_synthpose-128x96',
+            options={
+                **packaged_backbone,
+                **micro_tokens,
+                'model.head.attention_loss.loss_weight': 0.05,
+            },
+        ),
+        sdpose_untrained=dict(config=sdpose_n, options={**micro_tokens, **thrice}),
+        teacher=dict(config=sdpose_n, options={**packaged_backbone, **micro_tokens, **thrice}),
+        student=dict(config=distilpose_n, options={**packaged_backbone, **coordinates}),
+        distilled=dict(config=distilpose_n_distilled, options=distilled),
+        distilled_last_layers=dict(
+            config=distilpose_n_distilled,
+            options={**distilled, 'model.losses.attention.layer_pairs': [(3, 4)]},
+        ),
+        stemnet=dict(
+            config=sdpose_n,
+            options={
+                **at_stride_4,
+                'model.backbone': dict(
+                    _delete_=True, type='StemNet', stem_channels=32, out_channels=128
+                ),
+            },
+        ),
+        caunet=dict(
+            config=sdpose_n,
+            options={
+                **at_stride_4,
+                'model.backbone': dict(
+                    _delete_=True,
+                    type='CAUNet',
+                    stem_channels=32,
+                    mid_channels=64,
+                    out_channels=128,
+                ),
+            },
+        ),
+        **{
+            name: dict(config=peer['config'], options={**peer.get('options', {}), **thrice})
+            for name, peer in _base_.peers.items()
+        },
+    ),
+)

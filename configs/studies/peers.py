@@ -1,0 +1,22 @@
+# Small models of MMPose, built from its own configs, beside ours: the same data, steps, augmentation.
+_base_ = ['./_base_/scales.py']
+
+title = 'Peers'
+question = (
+    'What does a user get from the small models of MMPose with the same data, steps and augmentation, '
+    'and at what cost? All start from random weights.'
+)
+scales = dict(_delete_=True, micro=_base_.micro, small=_base_.small, full=_base_.full)
+
+runs = dict(
+    sdpose=dict(label='SDPose', model='sdpose_untrained'),
+    tokenpose=dict(
+        label='TokenPose', model='sdpose_untrained', options={'model.head.num_cycles': 1}
+    ),
+    rtmpose_t=dict(label='RTMPose-t', model='rtmpose_t'),
+    rtmpose_s=dict(label='RTMPose-s', model='rtmpose_s'),
+    litehrnet=dict(label='LiteHRNet-18', model='litehrnet'),
+    mobilenetv2=dict(label='MobileNetV2, heatmaps', model='mobilenetv2'),
+    shufflenetv2=dict(label='ShuffleNetV2, heatmaps', model='shufflenetv2'),
+    resnet18=dict(label='ResNet-18, heatmaps', model='resnet18'),
+)

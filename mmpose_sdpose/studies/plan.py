@@ -1,0 +1,132 @@
+"""From a study to configs and folders: what is to be run, and where its result will be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..utils.configs import read_config
+from .recipe import with_recipe
+from .study import CHECKPOINT_OF, Arm, Scale, Study
+
+#: What a finished run leaves: its figures, and the weights that others start from or learn from.
+RESULT, WEIGHTS = 'result.json', 'weights.pth'
+
+
+@dataclass
+class Job:
+    """One training: an arm with a seed.
+
+    Args:
+        arm: What is trained.
+        seed: Seed of everything random.
+        config: Config of the run.
+        folder: Folder of the run; its name holds a digest of the config, so that runs of the same
+            config are shared by studies and a changed one is never taken for the old.
+        needs: Jobs to be done before.
+    """
+
+    arm: Arm
+    seed: int
+    config: Config
+    folder: Path
+    needs: list[Job]
+
+    @property
+    def name(self) -> str:
+        return f'{self.arm.name} seed {self.seed}'
+
+    def result(self) -> dict | None:
+        """What the finished run left, None if it is not finished."""
+        path = self.folder / RESULT
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / RESULT).is_file()
+
+
+def plan(
+    study: Study,
+    scale: Scale,
+    out: Path,
+    seeds: int,
+    only: list[str] | None = None,
+    options: dict | None = None,
+) -> list[Job]:
+    """All jobs of a study at a scale, those that others need first; seed by seed.
+
+    Args:
+        study: The study.
+        scale: One of its scales.
+        out: Folder of all runs.
+        seeds: Number of seeds, from 1.
+        only: Names of arms; default: all.
+        options: Options of every run, over all others.
+
+    Raises:
+        ValueError: If a config does not go with the scale's recipe, or a name is unknown.
+    """
+    jobs: dict[tuple[str, int], Job] = {}
+    for seed in range(1, seeds + 1):
+        for arm in study.select(only):
+            if arm.once and seed > 1:
+                continue
+            # One teacher for all seeds: what varies is the student.
+            needs = {name: jobs[name, 1] for name in arm.needs}
+            config, digest = resolve(arm, scale, needs, options or {})
+            folder = (out / scale.name / f'{arm.name}-{digest}' / f'seed{seed}').resolve()
+            config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
+            jobs[arm.name, seed] = Job(arm, seed, config, folder, list(needs.values()))
+    return list(jobs.values())
+
+
+def resolve(arm: Arm, scale: Scale, needs: dict[str, Job], options: dict) -> tuple[Config, str]:
+    """Config of an arm, and a digest of all that its result depends on but the seed."""
+    model = scale.models[arm.model]
+    config = with_recipe(_read(model['config']), _read(scale.recipe))
+    for layer in (scale.options, model.get('options', {}), arm.options, options):
+        config.merge_from_dict(_on_the_student(config, layer))
+    text = json.dumps(config.to_dict(), sort_keys=True, default=str)
+    for name, job in needs.items():
+        text = text.replace(CHECKPOINT_OF + name, job.folder.parent.name)
+    return _with_checkpoints(config, needs), hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@cache
+def _read(name: str) -> Config:
+    """Read once for all the arms that have it; nobody changes it."""
+    return read_config(name)
+
+
+def _on_the_student(config: Config, options: dict) -> dict:
+    """``model.head…`` and ``model.backbone…`` mean the student's, in a distillation too."""
+    if 'student' not in config.model:
+        return options
+    parts = ('model.head', 'model.backbone', 'model.test_cfg')
+    return {
+        'model.student' + key[len('model') :]
+        if '.'.join(key.split('.')[:2]) in parts
+        else key: value
+        for key, value in options.items()
+    }
+
+
+def _with_checkpoints(config: Config, needs: dict[str, Job]) -> Config:
+    paths = {CHECKPOINT_OF + name: str(job.folder / WEIGHTS) for name, job in needs.items()}
+
+    def swap(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: swap(value) for key, value in node.items()}
+        if isinstance(node, (list, tuple)):
+            return type(node)(swap(value) for value in node)
+        return paths.get(node, node) if isinstance(node, str) else node
+
+    # Formatting the text of a config takes seconds, several times a run.
+    return Config(swap(config.to_dict()), filename=config.filename, format_python_code=False)

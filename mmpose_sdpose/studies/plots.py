@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..utils import whole_file
+from .report import Summary
+
+
+def plot_arms(summaries: Sequence[Summary], floor: float, title: str, path: Path) -> None:
+    """Every seed a dot, every arm a line with the mean as a bar; the mean pose as the floor.
+
+    Args:
+        summaries: Arms, drawn from top to bottom.
+        floor: AP of predicting the mean pose.
+        title: Of the plot.
+        path: Picture to write.
+    """
+    figure = Figure(figsize=(9, 1.4 + 0.38 * len(summaries)), layout='constrained')
+    axis = figure.subplots()
+    places = range(len(summaries), 0, -1)
+    groups = list(dict.fromkeys(one.group for one in summaries))
+    for place, one in zip(places, summaries):
+        colour = f'C{groups.index(one.group)}'
+        axis.barh(place, one.mean, 0.6, color=colour, alpha=0.3)
+        axis.plot(one.aps, [place] * len(one.aps), 'o', color=colour, markersize=5)
+    axis.axvline(floor, color='black', linestyle=':')
+    axis.set_yticks(list(places), [one.label for one in summaries])
+    axis.set(
+        xlabel=f'AP on held-out people (bar: mean; dot: one seed; dotted: mean pose, {floor:.3f})',
+        title=title,
+    )
+    _save(figure, path)
+
+
+def plot_cost(
+    summaries: Sequence[Summary], latency_ms: dict[str, float], title: str, path: Path
+) -> None:
+    """AP against GFLOPs and, where it was measured, against latency.
+
+    Args:
+        summaries: Arms.
+        latency_ms: Median latency by the arms' names; may be empty.
+        title: Of the plot.
+        path: Picture to write.
+    """
+    figure = Figure(figsize=(12 if latency_ms else 6.5, 5), layout='constrained')
+    figure.suptitle(title)
+    axes = figure.subplots(1, 2 if latency_ms else 1, squeeze=False)[0]
+    _scatter(axes[0], [(one, one.flops_with_attention / 1e9) for one in summaries])
+    axes[0].set_xlabel('GFLOPs with attention')
+    if latency_ms:
+        timed = [one for one in summaries if one.name in latency_ms]
+        _scatter(axes[1], [(one, latency_ms[one.name]) for one in timed])
+        axes[1].set_xlabel('latency of the network, one image (ms)')
+    _save(figure, path)
+
+
+def _scatter(axis: Axes, points: Sequence[tuple[Summary, float]]) -> None:
+    for index, (one, cost) in enumerate(points):
+        axis.errorbar(
+            cost, one.mean, one.deviation or 0, fmt='o', color=f'C{index % 10}', capsize=3
+        )
+        axis.annotate(
+            one.label, (cost, one.mean), xytext=(6, 4), textcoords='offset points', fontsize=9
+        )
+    axis.set_ylabel('AP on held-out people')
+    axis.set_ylim(bottom=0)
+    axis.margins(x=0.25)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure)
+    with whole_file(path) as file:
+        figure.savefig(file, format=path.suffix[1:], dpi=110)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from mmpose_sdpose.studies.plan import plan
+from mmpose_sdpose.studies.study import Arm
+
+from .studies import SCALE, arm, study
+
+
+def folders(tmp_path, *arms, **options) -> dict[str, str]:
+    jobs = plan(study(*arms), SCALE, tmp_path, seeds=1, **options)
+    return {job.arm.name: job.folder.parent.name for job in jobs}
+
+
+def test_the_same_config_has_the_same_folder_whatever_the_study(tmp_path):
+    other = arm('other', model__head__num_cycles=3)
+    alone = folders(tmp_path, arm('a', model__head__num_cycles=1))
+    together = folders(tmp_path, other, arm('a', model__head__num_cycles=1))
+    assert alone['a'] == together['a']
+
+
+def test_a_changed_option_has_another_folder(tmp_path):
+    one = folders(tmp_path, arm('a', model__head__num_cycles=1))
+    two = folders(tmp_path, arm('a', model__head__num_cycles=2))
+    command_line = {'train_dataloader.batch_size': 4}
+    three = folders(tmp_path, arm('a', model__head__num_cycles=1), options=command_line)
+    assert len({one['a'], two['a'], three['a']}) == 3
+
+
+def test_seeds_differ_by_seed_and_folder_alone(tmp_path):
+    first, second = plan(study(arm('a')), SCALE, tmp_path, seeds=2)
+    assert (first.folder.name, second.folder.name) == ('seed1', 'seed2')
+    assert first.folder.parent == second.folder.parent
+    one, two = first.config.to_dict(), second.config.to_dict()
+    assert one.pop('randomness')['seed'] == 1
+    assert two.pop('randomness')['seed'] == 2
+    assert one.pop('work_dir') == str(first.folder)
+    assert two.pop('work_dir') == str(second.folder)
+    assert one == two
+
+
+def test_a_student_learns_from_the_teacher_of_the_first_seed(tmp_path):
+    teacher = Arm('teacher', 'teacher', 'sdpose', once=True)
+    student = arm('student', 'distilled', model__teacher_ckpt='run:teacher')
+    jobs = plan(study(teacher, student), SCALE, tmp_path, seeds=2)
+    assert [job.name for job in jobs] == ['teacher seed 1', 'student seed 1', 'student seed 2']
+    for job in jobs[1:]:
+        assert job.needs == [jobs[0]]
+        assert job.config.model.teacher_ckpt == str(jobs[0].folder / 'weights.pth')
+
+
+def test_a_student_of_another_teacher_has_another_folder(tmp_path):
+    student = arm('student', 'distilled', model__teacher_ckpt='run:teacher')
+    plain = folders(tmp_path, Arm('teacher', '', 'sdpose'), student)
+    deeper = arm('teacher', model__head__encoder__depth=8)
+    assert plain['student'] != folders(tmp_path, deeper, student)['student']
+    elsewhere = folders(tmp_path / 'elsewhere', Arm('teacher', '', 'sdpose'), student)
+    assert plain == elsewhere, 'where the runs are is no part of what they are'
+
+
+def test_options_of_the_model_mean_the_student(tmp_path):
+    options = dict(model__head__encoder__depth=2, model__backbone_from_teacher=False)
+    (job,) = plan(study(arm('a', 'distilled', **options)), SCALE, tmp_path, seeds=1)
+    assert job.config.model.student.head.encoder.depth == 2
+    assert job.config.model.backbone_from_teacher is False
+    assert 'head' not in job.config.model

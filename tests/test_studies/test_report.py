@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from mmpose_sdpose.studies.plots import plot_arms, plot_cost
+from mmpose_sdpose.studies.report import (
+    COLUMNS,
+    markdown_table,
+    read_rows,
+    summarise,
+    write_rows,
+)
+
+
+def row(run: str, seed: int, ap: float, group: str = '') -> dict:
+    values = dict.fromkeys(COLUMNS, 'x')
+    values.update(run=run, label=f'the {run}', seed=seed, ap=ap, group=group, ap50=0.5, ar=0.4)
+    values.update(steps=10, batch=2, params=1_230_000, flops=4_000_000, seconds=1.5)
+    values.update(flops_with_attention=5_000_000)
+    return values
+
+
+ROWS = [
+    row('base', 1, 0.20),
+    row('base', 2, 0.22),
+    row('same', 1, 0.215),
+    row('same', 2, 0.225),
+    row('better', 1, 0.30),
+    row('better', 2, 0.31),
+    row('worse', 1, 0.10),
+    row('worse', 2, 0.12),
+    row('once', 1, 0.40),
+    row('elsewhere', 1, 0.9, 'other group'),
+]
+
+
+def test_what_seeds_make_is_no_difference():
+    found = {one.name: one for one in summarise(ROWS)}
+    assert found['base'].gain is None
+    assert found['base'].mean == pytest.approx(0.21)
+    assert found['base'].deviation == pytest.approx(0.0002**0.5)
+    assert found['same'].gain == pytest.approx(0.01)
+    assert found['same'].verdict == 'within the spread between seeds (0.020)'
+    assert found['better'].verdict == 'better'
+    assert found['worse'].verdict == 'worse'
+    assert found['once'].verdict == 'one seed: says nothing'
+    assert found['once'].deviation is None
+    assert found['elsewhere'].gain is None, 'the first of its group'
+
+
+def test_the_table():
+    lines = markdown_table(summarise(ROWS)[:2], 0.001, dict(same=12.34)).split('\n')
+    assert lines[2] == '| the base | 0.210 | 0.014 | 2 |  |  | 1.23 | 0.004 | 0.005 |  |'
+    assert lines[3] == (
+        '| the same | 0.220 | 0.007 | 2 | +0.010 | within the spread between seeds (0.020) | 1.23 | '
+        '0.004 | 0.005 | 12.3 |'
+    )
+    assert lines[4].startswith('| predicting the mean pose | 0.001 |')
+    assert len({line.count('|') for line in lines}) == 1
+
+
+def test_rows_come_back_from_the_file(tmp_path):
+    path = tmp_path / 'study.csv'
+    write_rows(ROWS, path)
+    assert read_rows(path) == ROWS
+    path.write_text('a,b\n1,2\n')
+    with pytest.raises(ValueError, match='not those of a study'):
+        read_rows(path)
+
+
+def test_plots_are_written(tmp_path):
+    summaries = summarise(ROWS)
+    plot_arms(summaries, 0.001, 'Made up', tmp_path / 'arms.png')
+    plot_cost(summaries, dict(base=1.0, same=2.0), 'Made up', tmp_path / 'cost.png')
+    plot_cost(summaries, {}, 'Made up', tmp_path / 'cost_alone.png')
+    for name in ('arms', 'cost', 'cost_alone'):
+        assert (tmp_path / f'{name}.png').read_bytes().startswith(b'\x89PNG')

@@ -1,0 +1,79 @@
+"""The command, run for real on a few drawn people."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mmpose_sdpose.datasets.synthpose import Settings, write_dataset
+
+from ..test_studies.studies import write_study
+
+
+@pytest.fixture(scope='module')
+def workspace(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('study')
+    write_dataset(folder / 'data', Settings(train=24, val=8, seed=0, size=96, company='alone'))
+    write_study(folder)
+    return folder
+
+
+def study(workspace, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, 'SYNTHPOSE_MICRO_ROOT': str(workspace / 'data')}
+    command = [sys.executable, '-m', 'mmpose_sdpose.tools.study', *arguments]
+    return subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True)
+
+
+def test_a_study_with_a_run_that_fails(workspace):
+    done = study(workspace, 'made_up.py', '--jobs', '2', '--threads', '1', '--out', 'out')
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert 'bad seed 1: FAILED: ValueError: num_cycles (0) must be at least 1' in done.stdout
+    assert 'after_bad seed 2: FAILED: needs bad seed 1, which failed' in done.stdout
+    with open(workspace / 'out/made_up_micro.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['run'], row['seed']) for row in rows] == [('good', '1'), ('good', '2')]
+    assert all(row['steps'] == '3' for row in rows)
+    assert rows[0]['command'].startswith('mim run mmpose_sdpose study made_up.py --jobs 2')
+    text = (workspace / 'out/made_up_micro.md').read_text()
+    assert '| 1 cycle | ' in text
+    assert (workspace / 'out/made_up_micro.png').is_file()
+
+    kept = [
+        path.stat().st_mtime_ns for path in workspace.glob('out/micro/good-*/seed*/result.json')
+    ]
+    again = study(workspace, 'made_up.py', '--only', 'good', '--threads', '1', '--out', 'out')
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert '2 runs, 2 of them done before' in again.stdout
+    assert len(kept) == 2
+    assert kept == [
+        path.stat().st_mtime_ns for path in workspace.glob('out/micro/good-*/seed*/result.json')
+    ]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['absent'], 'study: no study absent: neither a file nor one of backbones, cycles'),
+        (['cycles', '--scale', 'huge'], 'study: no scale huge; cycles has micro, small'),
+        (['cycles', '--only', 'x'], 'study: cycles has no run x; it has tokenpose'),
+        (['cycles', '--seeds', '0'], '--seeds (0) must be at least 1'),
+        (['cycles', '--scale', 'small'], 'make_synthpose --out data/synthpose-small'),
+    ],
+)
+def test_what_cannot_be_run_is_said(workspace, arguments, message):
+    done = study(workspace, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_the_studies_are_listed(workspace):
+    done = study(workspace)
+    assert done.returncode == 0
+    assert (
+        'cycles (micro, small, full, full_crowdpose): Cycles and self-distillation' in done.stdout
+    )
