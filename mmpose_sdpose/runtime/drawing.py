@@ -15,6 +15,8 @@ SIDES = {'left': (80, 170, 255), 'right': (255, 160, 60)}
 MIDDLE = (90, 220, 90)
 OUTLINE = (30, 30, 30)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+#: Keypoints that must be shown for the person's number to be.
+NUMBERED = 3
 SHIFT = 3  # coordinates are given in eighths of a pixel
 
 
@@ -34,7 +36,7 @@ def draw_people(
         shown = people.scores[index] >= threshold
         width = line_width(people.keypoints[index])
         _draw_skeleton(image, people.keypoints[index], shown, info, width)
-        if people.ids is not None and shown.any():
+        if people.ids is not None and shown.sum() >= NUMBERED:
             points = people.keypoints[index][shown]
             anchor = (points[:, 0].mean(), points[:, 1].min() - 6 * width)
             draw_text(image, str(people.ids[index]), anchor, 0.3 + 0.1 * width)

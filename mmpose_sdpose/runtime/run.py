@@ -111,7 +111,7 @@ class Run:
         model, threshold = self.pipeline.model, self.pipeline.options.threshold
         with self.stopwatch.measure('drawing'):
             picture = draw_people(frame.image, people, model.info, threshold)
-            if self.show_fps and video is not None:
+            if self.show_fps and video is not None and self.progress.done:
                 scale = max(0.4, picture.shape[0] / 800)
                 draw_text(picture, f'{self.progress.rate:.1f} fps', (8, 24 * scale), scale)
         with self.stopwatch.measure('writing'):

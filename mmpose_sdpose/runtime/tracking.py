@@ -24,8 +24,9 @@ class BoxTracker:
     """Says where people are in the next frame, and who is who.
 
     Between two detections, people are looked for where their keypoints were; one whose keypoints
-    are no longer found is dropped, and detection is asked for at once. What is detected belongs
-    to the person followed that it overlaps most, or is somebody new.
+    are no longer found is dropped, and detection is asked for at once (not for one just detected,
+    who may be a mistake of the detector's). What is detected belongs to the person followed that it
+    overlaps most, or is somebody new.
 
     Args:
         detect_every: Frames from one detection to the next; None: only when somebody was lost.
@@ -43,10 +44,12 @@ class BoxTracker:
         self.ids = np.zeros(0, np.int64)
         self.boxes = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         self._next_id = 1
+        self._first_new_id = 1
         self._since_detection: int | None = None  # none yet, or somebody was lost
 
     def locate(self, detect: Callable[[], Boxes]) -> tuple[Boxes, np.ndarray]:
         """Boxes for this frame and whose they are; ``detect`` is called only where it is due."""
+        self._first_new_id = self._next_id
         if self._is_due():
             detected = detect()
             self.ids = self._match(detected)
@@ -71,7 +74,8 @@ class BoxTracker:
         limits = np.array([*image_size, *image_size], np.float32)
         corners = np.array(boxes, np.float32).reshape(-1, 4).clip(0, limits)
         followed &= (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)
-        if not followed.all() or (len(people) == 0 and self.detect_every is None):
+        lost = ~followed & (people.ids < self._first_new_id)
+        if lost.any() or (not followed.any() and self.detect_every is None):
             self._since_detection = None
         self.ids = people.ids[followed]
         self.boxes = Boxes(corners[followed], people.box_scores[followed])

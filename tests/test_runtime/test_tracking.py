@@ -83,6 +83,21 @@ def test_who_is_lost_is_dropped_and_looked_for_at_once():
     assert people.ids.tolist() == [1, 3]
 
 
+def test_mistakes_of_the_detector_do_not_bring_it_back_at_once():
+    scene, tracker = Scene((10, 50)), BoxTracker(detect_every=5)
+    detect = scene.detect
+
+    def mistaken() -> Boxes:
+        found = detect()
+        corners = np.concatenate([found.corners, np.float32([[250, 50, 290, 150]])])
+        return Boxes(corners, np.float32([0.9, 0.8]))
+
+    scene.detect = mistaken
+    counts = [len(scene.look(tracker)) for _ in range(10)]
+    assert counts == [2, 1, 1, 1, 1] * 2
+    assert scene.detections == 2
+
+
 def test_newcomers_come_with_the_next_detection():
     scene, tracker = Scene((10, 50)), BoxTracker(detect_every=3)
     counts = []
