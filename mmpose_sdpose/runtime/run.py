@@ -65,8 +65,12 @@ class Run:
         for source in sources:
             self.pipeline.start(source.is_video)
             with self._output(source) as video:
-                for frame in self._frames(source):
-                    self._process(frame, video)
+                try:
+                    for frame in self._frames(source):
+                        self._process(frame, video)
+                except KeyboardInterrupt:
+                    if not source.is_camera:
+                        raise  # the way to end a camera, and with it nothing is lost
         progress.close()
         return self.summary
 
@@ -76,16 +80,10 @@ class Run:
         return VideoOutput(self.folder / source.output_name, source.fps)
 
     def _frames(self, source: Source) -> Iterator[Frame]:
-        """The frames of a source; Ctrl-C ends a camera, and with it nothing is lost."""
         frames = islice(source.frames(), self.max_frames if source.is_video else None)
         while True:
-            try:
-                with self.stopwatch.measure('reading'):
-                    frame = next(frames, None)
-            except KeyboardInterrupt:
-                if not (source.is_video and source.is_camera):
-                    raise
-                frame = None
+            with self.stopwatch.measure('reading'):
+                frame = next(frames, None)
             if frame is None:
                 return
             yield frame

@@ -41,7 +41,7 @@ class Frame:
 class ImageFile:
     """One image: a stream of one frame."""
 
-    is_video = False
+    is_video = is_camera = False
     count = 1
 
     def __init__(self, path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from .onnx_files import detector_file, heatmap_file
 
 from mmpose_sdpose.runtime.cli import main  # isort: skip
+from mmpose_sdpose.runtime.pipeline import PosePipeline  # isort: skip
 from mmpose_sdpose.runtime.sources import Video  # isort: skip
 
 SIZE = (160, 120)
@@ -200,19 +201,31 @@ class TestRefusals:
         assert 'out' in self.refused(folder, capsys, folder / 'images')
 
 
-def test_ctrl_c_keeps_what_is_whole(folder, clip, capsys, monkeypatch):
-    frames = []
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl-C while the fifth frame is looked at."""
+    original, frames = PosePipeline.__call__, []
 
-    def interrupt(self, frame):
+    def call(self, frame):
         frames.append(frame)
         if len(frames) == 5:
             raise KeyboardInterrupt
         return original(self, frame)
 
-    from mmpose_sdpose.runtime.pipeline import PosePipeline
+    monkeypatch.setattr(PosePipeline, '__call__', call)
 
-    original = PosePipeline.__call__
-    monkeypatch.setattr(PosePipeline, '__call__', interrupt)
+
+def test_ctrl_c_keeps_what_is_whole(folder, clip, capsys, interrupted):
     assert run(folder, folder / 'images' / '001.png', clip, '--json') == 130
     assert written(folder) == ['001.png']
     assert 'stopped; finished pictures and videos are kept' in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_camera_and_all_is_kept(folder, clip, monkeypatch, interrupted):
+    capture = cv2.VideoCapture
+    monkeypatch.setattr(cv2, 'VideoCapture', lambda source: capture(str(clip)))
+    assert run(folder, 0, '--json') == 0
+    monkeypatch.undo()
+    assert written(folder) == ['camera0.mp4', 'keypoints.json']
+    assert len(list(Video(folder / 'out' / 'camera0.mp4').frames())) == 4
+    assert [entry['frame'] for entry in results(folder)] == list(range(4))
