@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -28,14 +28,28 @@ def peak_memory_of(spec: Spec) -> float:
         CannotMeasure: If that process did not survive.
     """
     # Started anew, not forked: a copy would share the memory of what was built here.
-    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-        try:
-            return pool.submit(_peak_here, spec).result()
-        except BrokenProcessPool as error:
-            raise CannotMeasure(
-                f'{spec.name}: the process that measures its memory died (out of memory?); '
-                'choose a smaller --batch, or --no-memory'
-            ) from error
+    context = get_context('spawn')
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(spec, sender))
+    # Ctrl-C is this process's affair: the other one would die with a traceback.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process.start()
+    signal.signal(signal.SIGINT, handler)
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError as error:
+        raise CannotMeasure(
+            f'{spec.name}: the process that measures its memory died (out of memory?); '
+            'choose a smaller --batch, or --no-memory'
+        ) from error
+    finally:
+        process.kill()
+        process.join()
+
+
+def _report(spec: Spec, sender: Connection) -> None:
+    sender.send(_peak_here(spec))
 
 
 def _peak_here(spec: Spec) -> float:

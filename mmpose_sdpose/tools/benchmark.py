@@ -143,8 +143,8 @@ def main() -> int:
         specs = plan(args.models, args.batch or [1], common, args.all_cycles)
         with progress_bar() as progress:
             results = run_benchmark(specs, args.repeats, not args.no_memory, progress)
-        # Wide where the output goes into a file, so that the table stays whole.
-        console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+        # Never so narrow that columns are lost: a small terminal breaks the lines.
+        console = Console(width=max(Console().width, 160), highlight=False)
         report(results, console)
         if args.csv is not None:
             command = shlex.join(['mim', 'run', 'mmpose_sdpose', 'benchmark', *sys.argv[1:]])
