@@ -106,7 +106,10 @@ def read_info(metadata: dict[str, str], path: object) -> ModelInfo:
 
 def _read_entry(entry: dict[str, Any]) -> ModelInfo:
     if entry['output'] not in OUTPUTS:
-        raise ValueError(f'unknown output {entry["output"]!r}, expected one of {list(OUTPUTS)}')
+        raise ValueError(
+            f'its output {entry["output"]!r} is for other runtimes, here it is one of '
+            f'{", ".join(OUTPUTS)}: export the model without further options, or with --decode'
+        )
     width, height = entry['input_size']
     names = tuple(entry['keypoint_names'])
     sigmas = np.array(entry['sigmas'], np.float32)

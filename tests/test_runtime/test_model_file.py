@@ -36,7 +36,7 @@ def test_shift_heatmap_can_be_switched_off():
     ('changes', 'message'),
     [
         (dict(format=2), 'of format 2, and this version .* reads 1'),
-        (dict(output='simcc'), "unknown output 'simcc'"),
+        (dict(output='simcc'), "output 'simcc' is for other runtimes.*--decode"),
         (dict(codec=dict(type='UDPHeatmap')), 'codec UDPHeatmap .* decoding inside'),
         (dict(codec=None), 'cannot be read'),
         (dict(codec=dict(type='MSRAHeatmap', blur_kernel_size=10)), 'must be odd'),
