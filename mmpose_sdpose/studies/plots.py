@@ -37,25 +37,22 @@ def plot_arms(summaries: Sequence[Summary], floor: float, title: str, path: Path
     _save(figure, path)
 
 
-def plot_cost(
-    summaries: Sequence[Summary], latency_ms: dict[str, float], title: str, path: Path
-) -> None:
+def plot_cost(summaries: Sequence[Summary], title: str, path: Path) -> None:
     """AP against GFLOPs and, where it was measured, against latency.
 
     Args:
         summaries: Arms.
-        latency_ms: Median latency by the arms' names; may be empty.
         title: Of the plot.
         path: Picture to write.
     """
-    figure = Figure(figsize=(12 if latency_ms else 6.5, 5), layout='constrained')
+    timed = [one for one in summaries if one.latency_ms]
+    figure = Figure(figsize=(12 if timed else 6.5, 5), layout='constrained')
     figure.suptitle(title)
-    axes = figure.subplots(1, 2 if latency_ms else 1, squeeze=False)[0]
+    axes = figure.subplots(1, 2 if timed else 1, squeeze=False)[0]
     _scatter(axes[0], [(one, one.flops_with_attention / 1e9) for one in summaries])
     axes[0].set_xlabel('GFLOPs with attention')
-    if latency_ms:
-        timed = [one for one in summaries if one.name in latency_ms]
-        _scatter(axes[1], [(one, latency_ms[one.name]) for one in timed])
+    if timed:
+        _scatter(axes[1], [(one, one.latency_ms) for one in timed])
         axes[1].set_xlabel('latency of the network, one image (ms)')
     _save(figure, path)
 

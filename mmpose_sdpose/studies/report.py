@@ -15,7 +15,8 @@ from .plan import Job
 AP = 'coco/AP'
 COLUMNS = (
     'study', 'scale', 'run', 'label', 'group', 'seed', 'ap', 'ap50', 'ar', 'steps', 'batch',
-    'params', 'flops', 'flops_with_attention', 'seconds', 'torch', 'machine', 'command', 'options',
+    'params', 'flops', 'flops_with_attention', 'latency_ms', 'mean_pose_ap', 'seconds', 'torch',
+    'machine', 'command', 'options',
 )  # fmt: skip
 
 
@@ -33,6 +34,7 @@ class Summary:
         params: Parameters.
         flops: Multiply-adds as the papers count.
         flops_with_attention: With attention's products.
+        latency_ms: Median latency of the network, one image; None if it was not measured.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Summary:
     params: int
     flops: int
     flops_with_attention: int
+    latency_ms: float | None
 
     @property
     def mean(self) -> float:
@@ -55,8 +58,18 @@ class Summary:
         return statistics.stdev(self.aps) if len(self.aps) > 1 else None
 
 
-def rows_of(jobs: list[Job], study: str, scale: str, machine: str, command: str) -> list[dict]:
-    """A row for every finished run."""
+def rows_of(
+    jobs: list[Job], study: str, scale: str, latency_ms: dict[str, float], **facts: object
+) -> list[dict]:
+    """A row for every finished run.
+
+    Args:
+        jobs: The runs.
+        study: Name of the study.
+        scale: Name of the scale.
+        latency_ms: Median latency by name of the arm, where it was measured.
+        facts: What is the same for all: ``mean_pose_ap``, ``machine``, ``command``.
+    """
     rows = []
     for job in jobs:
         result = job.result()
@@ -74,16 +87,10 @@ def rows_of(jobs: list[Job], study: str, scale: str, machine: str, command: str)
                 ap=round(metrics[AP], 5),
                 ap50=round(metrics['coco/AP .5'], 5),
                 ar=round(metrics['coco/AR'], 5),
-                steps=result['steps'],
-                batch=result['batch'],
-                params=result['params'],
-                flops=result['flops'],
-                flops_with_attention=result['flops_with_attention'],
-                seconds=result['seconds'],
-                torch=result['torch'],
-                machine=machine,
-                command=command,
+                latency_ms=latency_ms.get(job.arm.name),
                 options=json.dumps(job.arm.options, sort_keys=True),
+                **{key: result[key] for key in COLUMNS if key in result},
+                **facts,
             )
         )
     return rows
@@ -113,7 +120,10 @@ def read_rows(path: Path) -> list[dict]:
     whole = ('seed', 'steps', 'batch', 'params', 'flops', 'flops_with_attention')
     for row in rows:
         row.update({key: int(row[key]) for key in whole})
-        row.update({key: float(row[key]) for key in ('ap', 'ap50', 'ar', 'seconds')})
+        row.update(
+            {key: float(row[key]) for key in ('ap', 'ap50', 'ar', 'mean_pose_ap', 'seconds')}
+        )
+        row['latency_ms'] = float(row['latency_ms']) if row['latency_ms'] else None
     return rows
 
 
@@ -137,7 +147,7 @@ def summarise(rows: list[dict]) -> list[Summary]:
                 tuple(aps),
                 None if is_first else statistics.fmean(aps) - statistics.fmean(reference),
                 '' if is_first else _verdict(aps, reference),
-                *(first[key] for key in ('params', 'flops', 'flops_with_attention')),
+                *(first[key] for key in ('params', 'flops', 'flops_with_attention', 'latency_ms')),
             )
         )
     return summaries
@@ -154,19 +164,13 @@ def _verdict(aps: list[float], reference: list[float]) -> str:
     return 'better' if gain > 0 else 'worse'
 
 
-def markdown_table(
-    summaries: list[Summary], floor: float, latency_ms: dict[str, float] | None = None
-) -> str:
-    """The table of a study.
-
-    Args:
-        summaries: As :func:`summarise` gives them.
-        floor: AP of predicting the mean pose.
-        latency_ms: Median latency by name of the arm, if it was measured.
-    """
+def markdown_table(rows: list[dict]) -> str:
+    """The table of a study's rows, with the mean pose as the floor."""
+    summaries = summarise(rows)
+    timed = any(one.latency_ms for one in summaries)
     head = ['run', 'AP, mean', 'std', 'seeds', 'difference', '', 'params (M)', 'GFLOPs']
-    head += ['with attention', *(['latency (ms)'] if latency_ms else [])]
-    lines = ['| ' + ' | '.join(head) + ' |', '| ' + ' | '.join('---' for _ in head) + ' |']
+    head += ['with attention', *(['latency (ms)'] if timed else [])]
+    lines = [_line(head), _line(['---'] * len(head))]
     for one in summaries:
         cells = [
             one.label,
@@ -179,9 +183,13 @@ def markdown_table(
             f'{one.flops / 1e9:.3f}',
             f'{one.flops_with_attention / 1e9:.3f}',
         ]
-        if latency_ms:
-            cells.append(f'{latency_ms[one.name]:.1f}' if one.name in latency_ms else '')
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    blank = [''] * (len(head) - 2)
-    lines.append('| ' + ' | '.join(['predicting the mean pose', f'{floor:.3f}', *blank]) + ' |')
+        if timed:
+            cells.append('' if one.latency_ms is None else f'{one.latency_ms:.1f}')
+        lines.append(_line(cells))
+    floor = ['predicting the mean pose', f'{rows[0]["mean_pose_ap"]:.3f}']
+    lines.append(_line(floor + [''] * (len(head) - len(floor))))
     return '\n'.join(lines)
+
+
+def _line(cells: list[str]) -> str:
+    return '| ' + ' | '.join(cells) + ' |'

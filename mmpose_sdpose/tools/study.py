@@ -31,7 +31,6 @@ from mmpose_sdpose.studies.plots import plot_arms, plot_cost
 from mmpose_sdpose.studies.pool import Event, run_jobs
 from mmpose_sdpose.studies.report import (
     AP,
-    Summary,
     markdown_table,
     rows_of,
     summarise,
@@ -107,14 +106,20 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
     floor = mean_pose(jobs[0])  # also finds out whether the data is there
     failures = follow(jobs, args.jobs, args.threads or max(1, (os.cpu_count() or 1) // args.jobs))
-    command = 'mim run mmpose_sdpose study ' + shlex.join(sys.argv[1:])
-    machine = describe_machine('cpu', args.threads or 1)
-    rows = rows_of(jobs, study.name, scale.name, machine, command)
+    latency = measure_latency(jobs) if args.latency else {}
+    rows = rows_of(
+        jobs,
+        study.name,
+        scale.name,
+        latency,
+        mean_pose_ap=round(floor, 5),
+        machine=describe_machine('cpu', args.threads or 1),
+        command='mim run mmpose_sdpose study ' + shlex.join(sys.argv[1:]),
+    )
     if not rows:
         print('study: no run has ended well', file=sys.stderr)
         return 1
-    latency = measure_latency(jobs) if args.latency else {}
-    report(args.out / f'{study.name}_{scale.name}', study, scale, rows, floor, latency)
+    report(args.out / f'{study.name}_{scale.name}', study, scale, rows)
     return 1 if failures else 0
 
 
@@ -175,50 +180,27 @@ def measure_latency(jobs: list[Job]) -> dict[str, float]:
     return {name: result.median_ms() for name, result in zip(first, results)}
 
 
-def report(
-    stem: Path,
-    study: Study,
-    scale: Scale,
-    rows: list[dict],
-    floor: float,
-    latency: dict[str, float],
-) -> None:
+def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
+    """Write table, plots and text of the rows, and show the text."""
     summaries = summarise(rows)
+    title = f'{study.title} ({scale.name})'
     write_rows(rows, stem.with_suffix('.csv'))
-    plot_arms(summaries, floor, f'{study.title} ({scale.name})', stem.with_suffix('.png'))
-    plot_cost(summaries, latency, study.title, stem.with_name(stem.name + '_cost.png'))
-    text = _text(study, scale, rows, summaries, floor, latency)
-    with whole_file(stem.with_suffix('.md')) as file:
-        file.write(text.encode())
-    CONSOLE.print(text, soft_wrap=True, markup=False)
-    for ending in ('.csv', '.md', '.png', '_cost.png'):
-        CONSOLE.print(f'  {stem}{ending}', soft_wrap=True)
-
-
-def _text(
-    study: Study,
-    scale: Scale,
-    rows: list[dict],
-    summaries: list[Summary],
-    floor: float,
-    latency: dict[str, float],
-) -> str:
+    plot_arms(summaries, rows[0]['mean_pose_ap'], title, stem.with_suffix('.png'))
+    plot_cost(summaries, title, stem.with_name(stem.name + '_cost.png'))
     steps = sorted({row['steps'] for row in rows})
     protocol = (
         f'{scale.about}. Steps: {", ".join(map(str, steps))}, of {rows[0]["batch"]} images; '
         f'PyTorch {rows[0]["torch"]}; {rows[0]["machine"]}; AP after the last step. '
         f'Differences are to the first run of a group.'
     )
-    return '\n\n'.join(
-        [
-            f'## {study.title}',
-            study.question,
-            protocol,
-            markdown_table(summaries, floor, latency),
-            f'`{rows[0]["command"]}`',
-            '',
-        ]
-    )
+    command = f'`{rows[0]["command"]}`'
+    parts = [f'## {title}', study.question, protocol, markdown_table(rows), command, '']
+    text = '\n\n'.join(parts)
+    with whole_file(stem.with_suffix('.md')) as file:
+        file.write(text.encode())
+    CONSOLE.print(text, soft_wrap=True, markup=False)
+    for ending in ('.csv', '.md', '.png', '_cost.png'):
+        CONSOLE.print(f'  {stem}{ending}', soft_wrap=True)
 
 
 if __name__ == '__main__':
