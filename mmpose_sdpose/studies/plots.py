@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from ..utils import whole_file
 from .report import Summary
 
+_MARKERS = 'osD^v<>Ph*X'
+
 
 def plot_arms(summaries: Sequence[Summary], floor: float, title: str, path: Path) -> None:
     """Every seed a dot, every arm a line with the mean as a bar; the mean pose as the floor.
@@ -20,7 +22,7 @@ def plot_arms(summaries: Sequence[Summary], floor: float, title: str, path: Path
         title: Of the plot.
         path: Picture to write.
     """
-    figure = Figure(figsize=(9, 1.4 + 0.38 * len(summaries)), layout='constrained')
+    figure = Figure(figsize=(9, 1.6 + 0.38 * len(summaries)), layout='constrained')
     axis = figure.subplots()
     places = range(len(summaries), 0, -1)
     groups = list(dict.fromkeys(one.group for one in summaries))
@@ -30,10 +32,11 @@ def plot_arms(summaries: Sequence[Summary], floor: float, title: str, path: Path
         axis.plot(one.aps, [place] * len(one.aps), 'o', color=colour, markersize=5)
     axis.axvline(floor, color='black', linestyle=':')
     axis.set_yticks(list(places), [one.label for one in summaries])
-    axis.set(
-        xlabel=f'AP on held-out people (bar: mean; dot: one seed; dotted: mean pose, {floor:.3f})',
-        title=title,
+    axis.set_xlabel(
+        'AP on held-out people\n'
+        f'(bar: mean of the seeds; dot: one seed; dotted line: mean pose, {floor:.3f})'
     )
+    figure.suptitle(title)
     _save(figure, path)
 
 
@@ -46,7 +49,7 @@ def plot_cost(summaries: Sequence[Summary], title: str, path: Path) -> None:
         path: Picture to write.
     """
     timed = [one for one in summaries if one.latency_ms]
-    figure = Figure(figsize=(12 if timed else 6.5, 5), layout='constrained')
+    figure = Figure(figsize=(13 if timed else 8.5, 4.5), layout='constrained')
     figure.suptitle(title)
     axes = figure.subplots(1, 2 if timed else 1, squeeze=False)[0]
     _scatter(axes[0], [(one, one.flops_with_attention / 1e9) for one in summaries])
@@ -54,20 +57,19 @@ def plot_cost(summaries: Sequence[Summary], title: str, path: Path) -> None:
     if timed:
         _scatter(axes[1], [(one, one.latency_ms) for one in timed])
         axes[1].set_xlabel('latency of the network, one image (ms)')
+    figure.legend(*axes[0].get_legend_handles_labels(), loc='outside right upper')
     _save(figure, path)
 
 
 def _scatter(axis: Axes, points: Sequence[tuple[Summary, float]]) -> None:
     for index, (one, cost) in enumerate(points):
+        style = dict(color=f'C{index % 10}', marker=_MARKERS[index % len(_MARKERS)])
         axis.errorbar(
-            cost, one.mean, one.deviation or 0, fmt='o', color=f'C{index % 10}', capsize=3
+            cost, one.mean, one.deviation or 0, capsize=3, ls='none', label=one.label, **style
         )
-        axis.annotate(
-            one.label, (cost, one.mean), xytext=(6, 4), textcoords='offset points', fontsize=9
-        )
-    axis.set_ylabel('AP on held-out people')
+    axis.set_ylabel('AP on held-out people (mean, standard deviation)')
     axis.set_ylim(bottom=0)
-    axis.margins(x=0.25)
+    axis.set_xlim(left=0)
 
 
 def _save(figure: Figure, path: Path) -> None:

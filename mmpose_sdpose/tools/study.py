@@ -140,6 +140,8 @@ def follow(jobs: list[Job], at_once: int, threads: int) -> int:
     done = sum(job.done for job in jobs)
     CONSOLE.print(f'{len(jobs)} runs, {done} of them done before')
     failures = 0
+    if done == len(jobs):
+        return failures
     with Progress(
         TextColumn('{task.description}'),
         BarColumn(),
@@ -186,7 +188,10 @@ def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
     title = f'{study.title} ({scale.name})'
     write_rows(rows, stem.with_suffix('.csv'))
     plot_arms(summaries, rows[0]['mean_pose_ap'], title, stem.with_suffix('.png'))
-    plot_cost(summaries, title, stem.with_name(stem.name + '_cost.png'))
+    endings = ['.csv', '.md', '.png']
+    if len({one.flops for one in summaries}) > 2:
+        plot_cost(summaries, title, stem.with_name(stem.name + '_cost.png'))
+        endings.append('_cost.png')
     steps = sorted({row['steps'] for row in rows})
     protocol = (
         f'{scale.about}. Steps: {", ".join(map(str, steps))}, of {rows[0]["batch"]} images; '
@@ -199,7 +204,7 @@ def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
     with whole_file(stem.with_suffix('.md')) as file:
         file.write(text.encode())
     CONSOLE.print(text, soft_wrap=True, markup=False)
-    for ending in ('.csv', '.md', '.png', '_cost.png'):
+    for ending in endings:
         CONSOLE.print(f'  {stem}{ending}', soft_wrap=True)
 
 

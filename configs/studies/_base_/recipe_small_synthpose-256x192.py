@@ -1,5 +1,6 @@
 # Recipe of the small scale: drawn people in company at 256x192, for one accelerator.
 #   mim run mmpose_sdpose make_synthpose --out data/synthpose-small --train 20000 --val 1000 --seed 5
+# The size of the pictures is the codec's: a study puts it into the pipelines, with the model's codec.
 _base_ = ['../../_base_/token_heatmap_synthpose.py']
 
 codec = dict(
@@ -11,25 +12,10 @@ source = (
     '--seed 5'
 )
 
-train_pipeline = [
-    *_base_.train_pipeline[:-3],
-    dict(type='TopdownAffine', input_size=codec['input_size']),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='PackPoseInputs'),
-]
-val_pipeline = [
-    *_base_.val_pipeline[:-2],
-    dict(type='TopdownAffine', input_size=codec['input_size']),
-    dict(type='PackPoseInputs'),
-]
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=8,
-    dataset=dict(data_root=data_root, source=source, pipeline=train_pipeline),
+    batch_size=64, num_workers=8, dataset=dict(data_root=data_root, source=source)
 )
-val_dataloader = dict(
-    num_workers=8, dataset=dict(data_root=data_root, source=source, pipeline=val_pipeline)
-)
+val_dataloader = dict(num_workers=8, dataset=dict(data_root=data_root, source=source))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/person_keypoints_val.json')
 test_evaluator = val_evaluator
