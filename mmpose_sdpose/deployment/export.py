@@ -149,7 +149,9 @@ def _with_decoding(
         decoding = HeatmapDecoding(codec)
     else:
         decoding = CoordinateDecoding(codec.input_size)
-    traced = _trace(request, decoding, raw, network.output_names, points)
+    # Called otherwise than the outputs, which may be keypoints and scores too.
+    inputs = [f'raw_{name}' for name in network.output_names]
+    traced = _trace(request, decoding, raw, inputs, points)
     difference = check_decoding(traced, network)
     parts = dict(network=graph, decoding=traced)
     if request.simcc is not None:

@@ -67,7 +67,7 @@ def trace(
         except torch.onnx.OnnxExporterError as error:
             reason = str(error).strip().split('\n')[0]
             raise ExportNotPossible(f'PyTorch could not export the model: {reason}') from error
-    proto = program.model_proto
+    proto = _without_notes(program.model_proto)
     written = {entry.domain: entry.version for entry in proto.opset_import}.get('')
     if written != opset:
         raise ExportNotPossible(
@@ -76,8 +76,18 @@ def trace(
     return proto
 
 
+def _without_notes(proto: ModelProto) -> ModelProto:
+    """The graph without what the exporter notes on each node: source lines, paths of this machine."""
+    graph = proto.graph
+    parts = [proto, graph, *graph.node, *graph.input, *graph.output, *graph.value_info]
+    for part in [*parts, *graph.initializer]:
+        del part.metadata_props[:]
+        part.ClearField('doc_string')
+    return proto
+
+
 def join(parts: dict[str, ModelProto]) -> ModelProto:
-    """One graph of several: outputs of each are the inputs, of the same names, of the next.
+    """One graph of several: the outputs of each are the inputs, in the same order, of the next.
 
     Args:
         parts: Name -> graph, in order. Names inside them get the part's name in front, as the exporter
@@ -85,10 +95,9 @@ def join(parts: dict[str, ModelProto]) -> ModelProto:
     """
     from onnx import compose
 
-    joined, before = None, ''
+    joined = None
     newest = max(part.ir_version for part in parts.values())
     for name, part in parts.items():
-        values = [value.name for value in part.graph.input]
         last = name == list(parts)[-1]
         part = compose.add_prefix(
             part, f'{name}/', rename_inputs=joined is not None, rename_outputs=not last
@@ -97,9 +106,9 @@ def join(parts: dict[str, ModelProto]) -> ModelProto:
         if joined is None:
             joined = part
         else:
-            pairs = [(f'{before}/{value}', f'{name}/{value}') for value in values]
-            joined = compose.merge_models(joined, part, io_map=pairs)
-        before = name
+            pairs = zip(joined.graph.output, part.graph.input)
+            links = [(output.name, value.name) for output, value in pairs]
+            joined = compose.merge_models(joined, part, io_map=links)
     return joined
 
 

@@ -26,7 +26,7 @@ def to_int8(graph: ModelProto, images: np.ndarray) -> ModelProto:
 
     Weights are signed, one scale for each channel; activations are unsigned, one scale each, from the
     range seen in the images. Unsigned times signed is what ONNX Runtime multiplies fastest on x86, and
-    with VNNI or AMX no sum saturates (signed activations: slower than float32; an old processor with AVX2
+    with VNNI or AMX no sum saturates (signed activations: slower than float32; old processors with AVX2
     alone would need ``reduce_range``, which costs a bit of every weight). Softmax, norms, GELU and the
     residual stream of the encoder stay in float, and so do the nodes of :func:`float_nodes`.
 

@@ -87,7 +87,8 @@ def check_decoding(graph: ModelProto, network: Network) -> float:
     """
     raw = made_up_raw(network, batch=16)
     expected = pixels(network.model.head.decoder, raw, network.output)
-    difference = float(abs(OnnxSession(graph)(**raw)['keypoints'] - expected).max())
+    inputs = {f'raw_{name}': value for name, value in raw.items()}
+    difference = float(abs(OnnxSession(graph)(**inputs)['keypoints'] - expected).max())
     if not difference <= TOLERANCE_PIXELS:
         raise ExportNotPossible(
             f'decoding inside the graph differs from the codec by {difference:.2g} pixels: leave '

@@ -16,13 +16,12 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmengine.config import Config
 from mmpose.models import TopdownPoseEstimator
 from rich.console import Console
 from rich.progress import Progress
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.deployment.evaluate import evaluate
+from mmpose_sdpose.deployment.evaluate import PeopleToTest, evaluate, read_test_data
 from mmpose_sdpose.deployment.export import Exported, export
 from mmpose_sdpose.deployment.graph_estimator import with_graph
 from mmpose_sdpose.deployment.inputs import LEAST_IMAGES
@@ -30,6 +29,7 @@ from mmpose_sdpose.deployment.packages import ExportNotPossible
 from mmpose_sdpose.deployment.report import ap_table, summary
 from mmpose_sdpose.deployment.request import Request
 from mmpose_sdpose.deployment.session import OnnxSession
+from mmpose_sdpose.utils import whole_file
 from mmpose_sdpose.utils.configs import read_config
 
 
@@ -121,22 +121,28 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with _only_our_words():
             _check_writable(args.out)
+            data = _test_data(args)
             with console.status('') as status:
                 exported = export(request, lambda step: status.update(f'{step} ...'))
             exported.write(args.out)
             console.print(summary(exported, args.out))
-            if args.evaluate is not None:
-                table = ap_table(_evaluate(exported, args.evaluate or args.config, console))
-                console.print(table)
+            if data is not None:
+                console.print(ap_table(_evaluate(exported, data, console)))
     except (ExportNotPossible, OSError, ValueError, KeyError) as error:
         print(f'export_onnx: {error}', file=sys.stderr)
         return 1
     return 0
 
 
-def _evaluate(exported: Exported, data: str, console: Console) -> dict[str, float]:
-    """AP on the test data of a config: of PyTorch, of the float32 graph, of the file."""
-    config = read_config(data)
+def _test_data(args: argparse.Namespace) -> PeopleToTest | None:
+    """What to evaluate on, read before anything else is done."""
+    if args.evaluate is None:
+        return None
+    return read_test_data(read_config(args.evaluate or args.config))
+
+
+def _evaluate(exported: Exported, data: PeopleToTest, console: Console) -> dict[str, float]:
+    """AP of PyTorch, of the float32 graph, of the file."""
     network = OnnxSession(exported.float_network)
     subjects = {
         'PyTorch': exported.model,
@@ -148,17 +154,17 @@ def _evaluate(exported: Exported, data: str, console: Console) -> dict[str, floa
         subjects[name] = with_graph(exported.model, session, exported.output)
     with Progress(console=console, transient=True) as progress:
         return {
-            name: _average_precision(model, config, name, progress)
+            name: _average_precision(model, data, name, progress)
             for name, model in subjects.items()
         }
 
 
 def _average_precision(
-    model: TopdownPoseEstimator, config: Config, name: str, progress: Progress
+    model: TopdownPoseEstimator, data: PeopleToTest, name: str, progress: Progress
 ) -> float:
     task = progress.add_task(name, total=None)
     metrics = evaluate(
-        model, config, lambda done, total: progress.update(task, completed=done, total=total)
+        model, data, lambda done, total: progress.update(task, completed=done, total=total)
     )
     for metric, value in metrics.items():
         if metric.endswith('/AP'):
@@ -174,10 +180,12 @@ def _check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(f'{path} is a folder: name a file in it')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    trial = path.with_name(f'.{path.name}.trial')
-    trial.touch()
-    trial.unlink()
+    try:
+        with whole_file(path.with_name(f'.{path.name}.trial')):
+            pass
+        path.with_name(f'.{path.name}.trial').unlink()
+    except OSError as error:
+        raise OSError(f'{path} cannot be written: {error.strerror} ({error.filename})') from error
 
 
 @contextlib.contextmanager
