@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from mmpose_sdpose.deployment.network import Network
 from mmpose_sdpose.deployment.onnx_graph import trace
@@ -39,8 +40,16 @@ def test_attention_the_first_convolution_and_the_encoder_between_products_stay_i
         node.op_type for node in graph.graph.node if node.name in set(float_nodes(graph))
     )
     # Two layers, two products of attention each; GELU, residual and position of the encoder.
-    assert kinds['MatMul'] == 4 and kinds['Conv'] == 1
-    assert kinds['Add'] == 9 and set(kinds) == {'MatMul', 'Conv', 'Add'}
+    assert kinds == Counter(MatMul=4, Conv=1, Add=9, Mul=4)
+
+
+def test_products_with_few_weights_stay_in_float():
+    """As the layer that reads coordinates, and channel gates."""
+    layers = torch.nn.Sequential(torch.nn.Linear(32, 32), torch.nn.Linear(32, 5))
+    graph = trace(layers, (torch.zeros(1, 32),), ('x',), ('y',), 18, dynamic=False)
+    wide, narrow = graph.graph.node
+    assert (wide.op_type, narrow.op_type) == ('Gemm', 'Gemm')
+    assert float_nodes(graph) == [narrow.name]
 
 
 def test_eight_bits_are_where_they_should_be_and_compute_the_same(graph, inputs):
