@@ -131,6 +131,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ExportNotPossible, OSError, ValueError, KeyError) as error:
         print(f'export_onnx: {error}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print('export_onnx: stopped', file=sys.stderr)
+        return 130
     return 0
 
 
@@ -149,8 +152,10 @@ def _evaluate(exported: Exported, data: PeopleToTest, console: Console) -> dict[
         'ONNX fp32': with_graph(exported.model, network, exported.raw_output),
     }
     if exported.graph is not exported.float_network:
-        session = OnnxSession(exported.graph)
         name = f'ONNX {exported.entry["precision"]}, {exported.output}'
+        if exported.output != exported.raw_output and exported.model.test_cfg.get('flip_test'):
+            name += ' (no flip test)'
+        session = OnnxSession(exported.graph)
         subjects[name] = with_graph(exported.model, session, exported.output)
     with Progress(console=console, transient=True) as progress:
         return {
@@ -185,7 +190,7 @@ def _check_writable(path: Path) -> None:
             pass
         path.with_name(f'.{path.name}.trial').unlink()
     except OSError as error:
-        raise OSError(f'{path} cannot be written: {error.strerror} ({error.filename})') from error
+        raise OSError(f'{path} cannot be written: {error.strerror}') from error
 
 
 @contextlib.contextmanager

@@ -134,6 +134,16 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
+def test_ctrl_c_ends_it_quietly(tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export_onnx, 'export', interrupted)
+    assert export(CONFIG, WEIGHTS, tmp_path / 'x.onnx') == 130
+    assert capsys.readouterr().err == 'export_onnx: stopped\n'
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
