@@ -25,6 +25,7 @@ def mim(tmp_path: Path, verb: str, config: str, *options: str) -> None:
     assert done.returncode == 0, f'{done.stdout[-2000:]}\n{done.stderr[-3000:]}'
 
 
+@pytest.mark.slow  # two minutes on an idle machine
 def test_a_small_sdpose_learns_twelve_people(tmp_path, photos):
     """Its full version, SDPose-T at 256x192 to AP 0.90, is `make test-slow`."""
     config = 'sdpose-n_coco-sample.py'
