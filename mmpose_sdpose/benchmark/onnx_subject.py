@@ -38,7 +38,7 @@ def build_onnx_subject(spec: Spec) -> Subject:
 
 @cache
 def open_session(source: str, threads: int, device: str) -> onnxruntime.InferenceSession:
-    """A session that computes on so many threads, and leaves the processor alone between runs."""
+    """The network, computing on so many threads and leaving the processor alone between runs."""
     onnxruntime = import_onnxruntime(source)
     if not Path(source).is_file():
         raise FileNotFoundError(f'no file {source}')

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..utils import whole_file
+from ..benchmark.rows import write_rows as write_csv
 from .plan import Job
 
 AP = 'coco/AP'
@@ -98,12 +97,7 @@ def rows_of(
 
 def write_rows(rows: list[dict], path: Path) -> None:
     """Write the CSV file, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    with whole_file(path) as file:
-        file.write(text.getvalue().encode())
+    write_csv(path, COLUMNS, rows)
 
 
 def read_rows(path: Path) -> list[dict]:

@@ -25,7 +25,7 @@ WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 
 
 class PyTorchSession:
-    """What a session of a graph without rounding would give."""
+    """What ONNX Runtime would give for a graph without rounding."""
 
     def __init__(self, model, output: str) -> None:
         self.network, self.output = Network(model).eval(), output
