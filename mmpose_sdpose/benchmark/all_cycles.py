@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from ..models.heads.token_head import Cycle
@@ -25,7 +26,8 @@ def compute_all_cycles(model: nn.Module) -> None:
     """Change a model in place so that it runs every cycle where the first one would do.
 
     The official SDPose code computes all cycles and their outputs in a test, too, and attention as
-    two products around a softmax. What the model returns stays the first cycle's output.
+    two products around a softmax; its convolutions have contiguous weights. What the model returns
+    stays the first cycle's output.
 
     Raises:
         ValueError: If the model's head has a single cycle, or no cycles at all.
@@ -37,6 +39,7 @@ def compute_all_cycles(model: nn.Module) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, TokenAttention):
                 setattr(module, name, ExplicitAttention(child))
+    model.to(memory_format=torch.contiguous_format)
     head.run_cycles = _every_cycle(head.run_cycles, head.num_cycles)
 
 

@@ -33,7 +33,7 @@ def plan(
         for source in sources:
             specs.append(replace(common, source=source, batch=batch))
             if source in cyclic:
-                specs.append(replace(specs[-1], all_cycles=True))
+                specs.append(replace(specs[-1], all_cycles=True, fuse_conv_bn=False))
     return specs
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import torch
+from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import revert_sync_batchnorm
@@ -29,6 +30,8 @@ def build_pytorch_subject(spec: Spec) -> Subject:
     """
     config = open_config(spec.source)
     model = load_model(spec.source, spec.all_cycles).to(spec.device)
+    if spec.fuse_conv_bn:
+        model = fuse_conv_bn(model)
     size = input_size(spec.source)
     run = torch.inference_mode()(_pass_of(model, config, spec, size))
     return Subject(

@@ -60,6 +60,7 @@ class Spec:
         device: ``cpu`` or ``cuda``.
         threads: Threads that may compute.
         all_cycles: Compute every cycle, with explicit attention, as the official code does in a test.
+        fuse_conv_bn: Fold each BatchNorm into the convolution before it; of PyTorch's predictions alone.
         training: How a training step is run; of use in the scope ``training`` alone.
     """
 
@@ -69,6 +70,7 @@ class Spec:
     device: str = 'cpu'
     threads: int = 1
     all_cycles: bool = False
+    fuse_conv_bn: bool = False
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
     @property
@@ -88,7 +90,9 @@ class Spec:
     def name(self) -> str:
         """The config's or file's name without its suffix."""
         stem = re.sub(r'\.(py|onnx)$', '', Path(self.source.split('::')[-1]).name)
-        return f'{stem} (all cycles)' if self.all_cycles else stem
+        if self.all_cycles:
+            return f'{stem} (all cycles)'
+        return f'{stem} (conv and bn fused)' if self.fuse_conv_bn and not self.is_onnx else stem
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +93,7 @@ def _work(job: Job, share: Any, threads: int) -> None:
     def tell(value: float) -> None:
         share.value = value
 
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the caller may have set for itself
     with _alone(job.folder):
         if not job.done:  # another process may have finished it meanwhile
             train(job.config, tell, threads)

@@ -72,6 +72,11 @@ def _add_scopes(parser: argparse.ArgumentParser) -> None:
         help='also models of several cycles as the official code computes them in a test: every '
         'cycle, attention unfused',
     )
+    group.add_argument(
+        '--fuse-conv-bn',
+        action='store_true',
+        help='fold BatchNorm into the convolutions of models in PyTorch, but for all cycles',
+    )
     group.add_argument('--training', action='store_true', help=SCOPES['training'])
     group.add_argument('--clip', action='store_true', help=SCOPES['clip'] + ' (ONNX files)')
 
@@ -86,9 +91,10 @@ def _positive(text: str) -> int:
 def _scope_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> str:
     special = [scope for scope in ('training', 'clip') if getattr(args, scope)]
     if special:
-        if len(special) > 1 or args.scope or args.flip or args.all_cycles:
+        if len(special) > 1 or args.scope or args.flip or args.all_cycles or args.fuse_conv_bn:
             parser.error(
-                'choose one: --training, --clip, or predictions with --scope, --flip or --all-cycles'
+                'choose one: --training, --clip, or predictions with --scope, --flip, --all-cycles '
+                'or --fuse-conv-bn'
             )
         return special[0]
     if args.flip and args.scope == 'network':
@@ -137,7 +143,15 @@ def main() -> int:
     args = parse_args()
     be_quiet()
     training = TrainingOptions(args.amp, args.compile, args.channels_last)
-    common = Spec('', 1, args.scope, args.device, args.threads, training=training)
+    common = Spec(
+        '',
+        1,
+        args.scope,
+        args.device,
+        args.threads,
+        fuse_conv_bn=args.fuse_conv_bn,
+        training=training,
+    )
     try:
         before = rows_before(args)
         specs = plan(args.models, args.batch or [1], common, args.all_cycles)

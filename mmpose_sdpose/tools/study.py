@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shlex
+import signal
 import sys
 import textwrap
 from contextlib import redirect_stdout
@@ -64,6 +65,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its runs as Ctrl-C does
     try:
         if args.study is None:
             return list_studies()

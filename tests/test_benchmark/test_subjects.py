@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmpose.models import ResNet
+from mmpose.models import ResNet, TopdownPoseEstimator
 
 from mmpose_sdpose.benchmark.build import be_quiet, build_subject, cost_of
 from mmpose_sdpose.benchmark.memory import peak_memory_of
@@ -55,6 +55,27 @@ def test_predictions_of_every_scope(scope, monkeypatch):
     assert sorted(times) == ['total']
     assert seen == [((2, 3, 128, 96), False, True)] * spec.passes
     assert subject.input_size == (96, 128)
+
+
+def test_fused_convolutions_say_so_and_predict_the_same(monkeypatch):
+    predictions = []
+    forward = TopdownPoseEstimator.forward
+
+    def recorded(self, *args, **kwargs):
+        output = forward(self, *args, **kwargs)
+        norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in self.modules())
+        predictions.append((output, norms))
+        return output
+
+    monkeypatch.setattr(TopdownPoseEstimator, 'forward', recorded)
+    for fused in (False, True):
+        torch.manual_seed(0)
+        subject = build_subject(Spec(SMALL, fuse_conv_bn=fused))
+        subject.measure()
+        assert ('fused' in subject.spec.name) is fused
+    (plain, norms), (fused, no_norms) = predictions
+    assert norms > 0 and no_norms == 0
+    torch.testing.assert_close(fused, plain, atol=1e-5, rtol=1e-4)
 
 
 def test_training_of_a_student_with_its_teacher():
@@ -124,6 +145,14 @@ def test_plan_puts_all_cycles_next_to_one_and_goes_batch_by_batch():
     assert [spec.batch for spec in plan(['x.onnx'], [1], Spec('', scope='clip'))] == [3]
     with pytest.raises(CannotMeasure, match='second cycle'):
         plan(['td-reg_ladpose-n_2xb16-16e_synthpose-128x96'], [1], common, all_cycles=True)
+
+
+def test_plan_leaves_all_cycles_as_they_are():
+    specs = plan([SMALL], [1], Spec('', fuse_conv_bn=True), all_cycles=True)
+    assert [(spec.all_cycles, spec.fuse_conv_bn) for spec in specs] == [
+        (False, True),
+        (True, False),
+    ]
 
 
 def test_cost_is_the_models_whatever_the_batch():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
@@ -57,6 +58,7 @@ class CAUNet(ConvStem):
                 for width in widths
             )
         )
+        self.to(memory_format=torch.channels_last)  # convolutions are faster on CPUs
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         return (self.units(self.stem(image)),)

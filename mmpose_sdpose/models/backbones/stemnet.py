@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import torch
 from mmpose.models.backbones.resnet import Bottleneck, ResLayer
 from mmpose.registry import MODELS
 from torch import Tensor
@@ -43,6 +44,7 @@ class StemNet(ConvStem):
         if out_channels % 4:
             raise ValueError(f'out_channels ({out_channels}) must be a multiple of 4')
         self.layer1 = ResLayer(Bottleneck, num_blocks, stem_channels, out_channels)
+        self.to(memory_format=torch.channels_last)  # convolutions are faster on CPUs
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         return (self.layer1(self.stem(image)),)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmpose.models.backbones import HRNet
 
-from mmpose_sdpose.models import HRNetThreeStage, IdentityBackbone, StemNet
+from mmpose_sdpose.models import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,28 @@ def test_one_feature_map_at_the_expected_stride(backbone, shape):
     backbone.eval()
     (feature_map,) = backbone(torch.randn(1, 3, 64, 48))
     assert feature_map.shape == shape
+
+
+@pytest.mark.parametrize(
+    'build',
+    [
+        lambda: StemNet(stem_channels=8, out_channels=16, num_blocks=1),
+        lambda: CAUNet(stem_channels=8, mid_channels=8, out_channels=16, num_units=1, groups=2),
+        lambda: HRNetThreeStage(8, 8),
+    ],
+    ids=['StemNet', 'CAUNet', 'HRNetThreeStage'],
+)
+def test_convolutions_are_in_channels_last_memory_whatever_is_loaded(build):
+    backbone, image = build(), torch.randn(1, 3, 64, 48)
+    contiguous = build().to(memory_format=torch.contiguous_format)
+    contiguous.init_weights()
+    for model in (backbone, contiguous):
+        model.eval()
+    backbone.load_state_dict(contiguous.state_dict())
+    kernels = [p for p in backbone.parameters() if p.dim() == 4 and p.shape[-1] > 1]
+    assert kernels and all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+    assert not contiguous.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(backbone(image), contiguous(image))
 
 
 def test_weights_of_mmposes_hrnet_fit_by_name_and_shape():

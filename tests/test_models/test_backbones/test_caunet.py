@@ -87,17 +87,6 @@ def test_starts_as_stemnet_does_and_leaves_the_gates_to_pytorch():
     assert all(torch.equal(before, after) for before, after in zip(gates, kept))
 
 
-def test_channels_last_stays_and_changes_no_value():
-    torch.manual_seed(0)
-    backbone = CAUNet(**SMALL).eval()
-    image = torch.randn(2, 3, 64, 48)
-    (expected,) = backbone(image)
-    backbone = backbone.to(memory_format=torch.channels_last)
-    (feature_map,) = backbone(image.to(memory_format=torch.channels_last))
-    assert feature_map.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(feature_map, expected)
-
-
 @pytest.mark.parametrize(
     'change, message',
     [
