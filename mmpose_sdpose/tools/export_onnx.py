@@ -37,7 +37,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='export_onnx', description=__doc__)
     parser.add_argument('config', help='path, or name of one of our configs')
     parser.add_argument('checkpoint', help='file, URL or mmpose_sdpose://NAME.pth')
-    parser.add_argument('out', type=Path, help='the ONNX file; one of that name is replaced')
+    parser.add_argument('out', type=Path, help='the ONNX file')
+    parser.add_argument('--force', action='store_true', help='replace OUT if it exists')
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument(
         '--int8',
@@ -120,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     try:
         with _only_our_words():
-            _check_writable(args.out)
+            _check_writable(args.out, args.force)
             data = _test_data(args)
             with console.status('') as status:
                 exported = export(request, lambda step: status.update(f'{step} ...'))
@@ -177,7 +178,7 @@ def _average_precision(
     raise ValueError(f'the metric gave no AP but {", ".join(metrics)}')
 
 
-def _check_writable(path: Path) -> None:
+def _check_writable(path: Path, replace: bool) -> None:
     """Before minutes of work: whether the file can be written where it is wanted.
 
     Raises:
@@ -185,6 +186,8 @@ def _check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(f'{path} is a folder: name a file in it')
+    if path.exists() and not replace:
+        raise FileExistsError(f'{path} exists: choose another name, or say --force')
     try:
         with whole_file(path.with_name(f'.{path.name}.trial')):
             pass

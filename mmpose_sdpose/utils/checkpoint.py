@@ -39,7 +39,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
                 'was run: get the checkpoint from a source you trust, or save its state dict alone'
             ) from error
         raise ValueError(f'{path} is truncated or no checkpoint ({reason})') from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
         reason = str(error).split('\n')[0]
         raise ValueError(
             f'{path} is truncated or no checkpoint ({reason}): copy or download it again'

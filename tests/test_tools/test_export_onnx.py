@@ -97,7 +97,7 @@ def bad_input(tmp_path, monkeypatch):
     torch.save(other.state_dict(), 'other.pth')
     whole = (tmp_path / 'other.pth').read_bytes()
     (tmp_path / 'torn.pth').write_bytes(whole[: len(whole) // 2])
-    (tmp_path / 'a file').write_text('')
+    (tmp_path / 'a file').write_text('text')
     (tmp_path / 'few').mkdir()
     cv2.imwrite('few/1.png', np.zeros((128, 96, 3), np.uint8))
 
@@ -113,6 +113,8 @@ def bad_input(tmp_path, monkeypatch):
         ((CONFIG, WEIGHTS, 'x.onnx', '--int8', 'few'), 'few has 1 images, and calibration needs'),
         ((CONFIG, WEIGHTS, 'x.onnx', '--int8', 'nowhere'), 'no config nowhere'),
         ((CONFIG, WEIGHTS, 'x.onnx', '--evaluate', 'nowhere'), 'no config nowhere'),
+        ((CONFIG, 'a file', 'x.onnx'), 'a file is truncated or no checkpoint'),
+        ((CONFIG, WEIGHTS, 'other.pth'), 'other.pth exists: choose another name, or say --force'),
         ((CONFIG, WEIGHTS, 'few'), 'few is a folder: name a file in it'),
         ((CONFIG, WEIGHTS, 'a file/x.onnx'), 'a file/x.onnx cannot be written: File exists'),
     ],
