@@ -7,6 +7,12 @@ question = (
     'do the gate and the number of groups bring?'
 )
 
+scales = dict(
+    micro=dict(
+        about='SynthPose of lone people at 96x64; backbones trained first, once, for as many steps '
+        'under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy heatmaps'
+    )
+)
 runs = dict(
     stemnet=dict(label='StemNet: 4 bottlenecks', model='stemnet'),
     cau=dict(label='CAUNet: 4 units, 8 groups, SE gate', model='caunet'),

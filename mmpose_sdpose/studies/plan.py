@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ from .study import CHECKPOINT_OF, Arm, Scale, Study
 
 #: What a finished run leaves: its figures, and the weights that others start from or learn from.
 RESULT, WEIGHTS = 'result.json', 'weights.pth'
+#: The run in which a backbone is trained before the model that has it, in names and folders.
+START = 'start'
+_FROM_START = {
+    'model.backbone.init_cfg': dict(
+        type='Pretrained', prefix='backbone.', checkpoint=CHECKPOINT_OF + START
+    )
+}
 
 
 @dataclass
@@ -73,26 +81,56 @@ def plan(
     Raises:
         ValueError: If a config does not go with the scale's recipe, or a name is unknown.
     """
+    starts: dict[Path, Job] = {}
     jobs: dict[tuple[str, int], Job] = {}
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
             if arm.once and seed > 1:
                 continue
-            # One teacher for all seeds: what varies is the student.
+            # One teacher for all seeds, and one start: what varies is what comes after.
             needs = {name: jobs[name, 1] for name in arm.needs}
-            config, digest = resolve(arm, scale, needs, options or {})
-            folder = (out / scale.name / f'{arm.name}-{digest}' / f'seed{seed}').resolve()
-            config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
-            jobs[arm.name, seed] = Job(arm, seed, config, folder, list(needs.values()))
-    return list(jobs.values())
+            model = scale.models[arm.model]
+            if 'start' in model:
+                job = _make_job(_start_of(arm), model['start'], scale, {}, options or {}, 1, out)
+                needs[START] = starts.setdefault(job.folder, job)
+                model = {**model, 'options': {**model.get('options', {}), **_FROM_START}}
+                arm = replace(arm, label=f'{arm.label}; backbone trained first')
+            jobs[arm.name, seed] = _make_job(arm, model, scale, needs, options or {}, seed, out)
+    return [*starts.values(), *jobs.values()]
 
 
-def resolve(arm: Arm, scale: Scale, needs: dict[str, Job], options: dict) -> tuple[Config, str]:
+def _start_of(arm: Arm) -> Arm:
+    """The run in which an arm's backbone is trained first, with the arm's options of the backbone."""
+    options = {
+        key: value for key, value in arm.options.items() if key.startswith('model.backbone.')
+    }
+    return Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, options, once=True)
+
+
+def _make_job(
+    arm: Arm,
+    model: dict,
+    scale: Scale,
+    needs: dict[str, Job],
+    options: dict,
+    seed: int,
+    out: Path,
+) -> Job:
+    config, digest = resolve(arm, model, scale, needs, options)
+    # Arms whose backbones start alike share that run, whichever of them is there.
+    name = START if arm.name.endswith(f'_{START}') else arm.name
+    folder = (out / scale.name / f'{name}-{digest}' / f'seed{seed}').resolve()
+    config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
+    return Job(arm, seed, config, folder, list(needs.values()))
+
+
+def resolve(
+    arm: Arm, model: dict, scale: Scale, needs: dict[str, Job], options: dict
+) -> tuple[Config, str]:
     """Config of an arm, and a digest of all that its result depends on but the seed."""
-    model = scale.models[arm.model]
     config = with_recipe(_read(model['config']), _read(scale.recipe))
     for layer in (scale.options, model.get('options', {}), arm.options, options):
-        config.merge_from_dict(_on_the_student(config, layer))
+        config.merge_from_dict(deepcopy(_on_the_student(config, layer)))  # it writes into it
     text = json.dumps(config.to_dict(), sort_keys=True, default=str)
     for name, job in needs.items():
         text = text.replace(CHECKPOINT_OF + name, job.folder.parent.name)

@@ -109,8 +109,9 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
     floor = mean_pose(jobs[0])  # also finds out whether the data is there
     failures = follow(jobs, args.jobs, args.threads or max(1, (os.cpu_count() or 1) // args.jobs))
     latency = measure_latency(jobs) if args.latency else {}
+    named = {arm.name for arm in study.arms}  # not what only prepares them
     rows = rows_of(
-        jobs,
+        [job for job in jobs if job.arm.name in named],
         study.name,
         scale.name,
         latency,

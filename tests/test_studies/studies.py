@@ -9,6 +9,7 @@ from mmpose_sdpose.utils.configs import configs_dir
 
 RECIPE = str(configs_dir() / 'studies/_base_/recipe_micro_synthpose-96x64.py')
 SDPOSE_N = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+HEATMAPS_N = 'td-hm_res18-thin_2xb16-16e_synthpose-128x96'
 DISTILLED_N = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
 
 SCALE = Scale(

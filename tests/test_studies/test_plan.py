@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from mmpose_sdpose.studies.plan import plan
-from mmpose_sdpose.studies.study import Arm
+from mmpose_sdpose.studies.study import Arm, Scale
 
-from .studies import SCALE, arm, study
+from .studies import HEATMAPS_N, RECIPE, SCALE, arm, study
 
 
 def folders(tmp_path, *arms, **options) -> dict[str, str]:
@@ -46,6 +46,31 @@ def test_a_student_learns_from_the_teacher_of_the_first_seed(tmp_path):
     for job in jobs[1:]:
         assert job.needs == [jobs[0]]
         assert job.config.model.teacher_ckpt == str(jobs[0].folder / 'weights.pth')
+
+
+def test_a_backbone_that_is_trained_first_is_shared_by_all_that_start_alike(tmp_path):
+    begun = dict(config=HEATMAPS_N, options={'optim_wrapper.optimizer.lr': 2e-3})
+    begins = Scale('micro', 'tiny', dict(sdpose=dict(SCALE.models['sdpose'], start=begun)), RECIPE)
+    cycles, deep = arm('cycles', model__head__num_cycles=3), arm('deep', model__backbone__depth=34)
+    jobs = plan(study(arm('one'), cycles, deep), begins, tmp_path, seeds=2)
+    runs = ['one seed 1', 'cycles seed 1', 'deep seed 1']
+    runs += [name.replace('1', '2') for name in runs]
+    assert [job.name for job in jobs] == ['one_start seed 1', 'deep_start seed 1', *runs]
+    start, deep_start, *models = jobs
+    assert start.config.model.head.type == 'HeatmapHead'
+    assert start.config.optim_wrapper.optimizer.lr == 2e-3
+    assert deep_start.config.model.backbone.depth == 34
+    for job in models:
+        needed = deep_start if job.arm.name == 'deep' else start
+        assert job.needs == [needed]
+        init_cfg = job.config.model.backbone.init_cfg
+        assert init_cfg.checkpoint == str(needed.folder / 'weights.pth')
+        assert init_cfg.prefix == 'backbone.'
+        assert job.arm.label == f'{job.arm.name}; backbone trained first'
+    faster = dict(begun, options={'optim_wrapper.optimizer.lr': 1e-3})
+    others = Scale('micro', 'tiny', dict(sdpose=dict(SCALE.models['sdpose'], start=faster)), RECIPE)
+    changed = plan(study(arm('one')), others, tmp_path, seeds=1)
+    assert changed[-1].folder != models[0].folder
 
 
 def test_a_student_of_another_teacher_has_another_folder(tmp_path):

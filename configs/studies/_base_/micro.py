@@ -23,7 +23,6 @@ hundredth = {
     'model.head.visual_token_loss.loss_weight': 2e-5,
     'model.head.keypoint_token_loss.loss_weight': 2e-5,
 }
-# What starts from nothing is trained three times as long.
 thrice = {
     'train_cfg.max_epochs': 6,
     'train_cfg.val_interval': 6,
@@ -44,14 +43,29 @@ sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n_distilled = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
 
+# Where nothing may come from outside the study, a backbone is trained first under MMPose's heatmap head,
+# with the learning rate of that config, for as many steps as then the model: from nothing, token models
+# would sit on the mean pose all the time.
+start = dict(
+    config='td-hm_res18-thin_2xb16-16e_synthpose-128x96',
+    options={'optim_wrapper.optimizer.lr': 2e-3},
+)
 # One cycle over tokens of 4x4 cells, which see as much of the picture as the thin ResNet-18's.
 at_stride_4 = {
     **micro_tokens,
-    **thrice,
     'model.head.num_cycles': 1,
+    'model.head.in_channels': 64,
     'model.head.in_featuremap_size': (16, 24),
     'model.head.patch_size': (4, 4),
 }
+start_at_stride_4 = {
+    **start['options'],
+    'model.head.in_channels': 64,
+    'model.head.deconv_out_channels': None,
+    'model.head.deconv_kernel_sizes': None,
+}
+stemnet = dict(_delete_=True, type='StemNet', stem_channels=32, out_channels=64)
+caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, out_channels=64)
 micro = dict(
     about='SynthPose of lone people at 96x64; thin ResNet-18 with the packaged weights, 4 layers of '
     '128 channels over 17 + 24 tokens; cross-entropy heatmaps',
@@ -77,7 +91,7 @@ micro = dict(
                 'model.head.attention_loss.loss_weight': 0.05,
             },
         ),
-        sdpose_untrained=dict(config=sdpose_n, options={**micro_tokens, **thrice}),
+        sdpose_untrained=dict(config=sdpose_n, options=micro_tokens, start=start),
         teacher=dict(config=sdpose_n, options={**packaged_backbone, **micro_tokens, **thrice}),
         student=dict(config=distilpose_n, options={**packaged_backbone, **coordinates}),
         distilled=dict(config=distilpose_n_distilled, options=distilled),
@@ -87,29 +101,14 @@ micro = dict(
         ),
         stemnet=dict(
             config=sdpose_n,
-            options={
-                **at_stride_4,
-                'model.backbone': dict(
-                    _delete_=True, type='StemNet', stem_channels=32, out_channels=128
-                ),
-            },
+            options={**at_stride_4, 'model.backbone': stemnet},
+            start=dict(start, options={**start_at_stride_4, 'model.backbone': stemnet}),
         ),
         caunet=dict(
             config=sdpose_n,
-            options={
-                **at_stride_4,
-                'model.backbone': dict(
-                    _delete_=True,
-                    type='CAUNet',
-                    stem_channels=32,
-                    mid_channels=64,
-                    out_channels=128,
-                ),
-            },
+            options={**at_stride_4, 'model.backbone': caunet},
+            start=dict(start, options={**start_at_stride_4, 'model.backbone': caunet}),
         ),
-        **{
-            name: dict(config=peer['config'], options={**peer.get('options', {}), **thrice})
-            for name, peer in _base_.peers.items()
-        },
+        **_base_.peers,
     ),
 )
