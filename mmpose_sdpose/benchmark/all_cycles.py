@@ -22,6 +22,14 @@ class ExplicitAttention(nn.Module):
         return self.attention.with_map(tokens)[0]
 
 
+def make_attention_explicit(model: nn.Module) -> None:
+    """Change a model in place: attention is two products around a softmax, not one fused kernel."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, TokenAttention):
+                setattr(module, name, ExplicitAttention(child))
+
+
 def compute_all_cycles(model: nn.Module) -> None:
     """Change a model in place so that it runs every cycle where the first one would do.
 
@@ -35,10 +43,7 @@ def compute_all_cycles(model: nn.Module) -> None:
     head = getattr(model, 'head', None)
     if getattr(head, 'num_cycles', 1) < 2:
         raise ValueError('its head has no second cycle')
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, TokenAttention):
-                setattr(module, name, ExplicitAttention(child))
+    make_attention_explicit(model)
     model.to(memory_format=torch.contiguous_format)
     head.run_cycles = _every_cycle(head.run_cycles, head.num_cycles)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..onnx_entry import KEY
 from ..utils.complexity import Complexity
 from ..utils.configs import input_size
 from .made_up_data import made_up_boxes, made_up_image
@@ -73,7 +74,7 @@ def cost_of_file(spec: Spec) -> tuple[Complexity | None, list[str]]:
 
 def read_metadata(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     """What ``export_onnx`` wrote about the model; nothing for a file from elsewhere."""
-    return json.loads(session.get_modelmeta().custom_metadata_map.get('mmpose_sdpose', '{}'))
+    return json.loads(session.get_modelmeta().custom_metadata_map.get(KEY, '{}'))
 
 
 def import_onnxruntime(source: str) -> ModuleType:

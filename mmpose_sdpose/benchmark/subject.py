@@ -39,11 +39,13 @@ class TrainingOptions:
         amp: Mixed precision, as ``mim train --amp``.
         compile: ``torch.compile`` of the forward pass, as MMEngine's ``compile=True``.
         channels_last: Weights and images in channels-last memory, as ``ChannelsLastHook``.
+        explicit_attention: Attention as two products around a softmax, not fused.
     """
 
     amp: bool = False
     compile: bool = False
     channels_last: bool = False
+    explicit_attention: bool = False
 
     def __str__(self) -> str:
         return ' '.join(name.replace('_', '-') for name, on in vars(self).items() if on) or 'plain'

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..utils.configs import build_model, input_size
 from . import made_up_data
+from .all_cycles import make_attention_explicit
 from .pytorch_subject import fill_with_random_weights, in_one_line, open_config, stand_in_notes
 from .subject import CannotMeasure, Spec, Subject
 from .timing import timed
@@ -79,6 +80,8 @@ def build_training_subject(spec: Spec) -> Subject:
         ) from error
     if spec.training.channels_last:
         model.to(memory_format=torch.channels_last)
+    if spec.training.explicit_attention:
+        make_attention_explicit(model)
     if spec.training.compile:
         model.forward = torch.compile(model.forward)
     notes = stand_in_notes(config, spec.name)

@@ -12,13 +12,14 @@ import torch
 from mmpose.models import TopdownPoseEstimator
 from torch import Tensor, nn
 
+from ..onnx_entry import HEATMAPS
 from ..utils.configs import read_config
 from ..utils.files import whole_file
 from .decoding_graph import CoordinateDecoding, HeatmapDecoding
 from .inputs import InputMaker
 from .metadata import describe, write_entry
 from .model import load_model
-from .network import HEATMAPS, Network
+from .network import Network
 from .onnx_graph import check_opset, join, trace
 from .packages import check_packages
 from .quantise import to_half, to_int8

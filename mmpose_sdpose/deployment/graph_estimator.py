@@ -13,7 +13,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from ..models.backbones import IdentityBackbone
-from .network import HEATMAPS, NORMALISED
+from ..onnx_entry import HEATMAPS, NORMALISED
 from .session import OnnxSession
 from .simcc import read_simcc
 

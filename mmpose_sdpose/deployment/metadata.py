@@ -10,16 +10,13 @@ from mmengine.config import Config
 from mmpose.codecs import MSRAHeatmap
 from mmpose.models import TopdownPoseEstimator
 
+from ..onnx_entry import FORMAT, HEATMAPS, KEY
 from ..version import __version__
 from ..visualization.attention_people import read_metainfo
 from .packages import ExportNotPossible
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-KEY = 'mmpose_sdpose'
-#: Raised when a reader of the entry would have to change.
-FORMAT = 1
 
 
 def describe(
@@ -48,7 +45,7 @@ def describe(
         bgr_to_rgb=bool(preprocessor._channel_conversion),
         padding=box_padding(config.test_dataloader.dataset.pipeline),
         output=output,
-        codec=_codec(model.head.decoder) if output == 'heatmaps' else None,
+        codec=_codec(model.head.decoder) if output == HEATMAPS else None,
         shift_heatmap=bool(test_cfg.get('shift_heatmap', False)),
         shift_coords=bool(test_cfg.get('shift_coords', False)),
         keypoint_names=_names(metainfo),

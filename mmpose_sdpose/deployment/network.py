@@ -5,10 +5,9 @@ from mmpose.models.heads import HeatmapHead
 from torch import Tensor, nn
 
 from ..models.heads import MCTHead, TokenHead
+from ..onnx_entry import HEATMAPS, NORMALISED
 from .packages import ExportNotPossible
 from .token_graph import FoldedTokens
-
-HEATMAPS, NORMALISED = 'heatmaps', 'normalised_keypoints'
 
 
 class Network(nn.Module):

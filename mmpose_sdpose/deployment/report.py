@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from ..onnx_entry import HEATMAPS, NORMALISED, PIXELS
 from .export import Exported
+from .request import SIMCC
 
 OUTPUTS = {
-    'heatmaps': 'heatmaps, to be decoded by the codec in the metadata',
-    'normalised_keypoints': 'keypoints in units of the input size, and scores',
-    'pixel_keypoints': 'keypoints in pixels of the input, and scores',
-    'simcc': 'simcc_x and simcc_y, bumps at the decoded keypoints',
+    HEATMAPS: 'heatmaps, to be decoded by the codec in the metadata',
+    NORMALISED: 'keypoints in units of the input size, and scores',
+    PIXELS: 'keypoints in pixels of the input, and scores',
+    SIMCC: 'simcc_x and simcc_y, bumps at the decoded keypoints',
 }
 
 

@@ -9,7 +9,8 @@ import torch
 from mmpose.codecs import MSRAHeatmap
 from torch import Tensor
 
-from .network import HEATMAPS, NORMALISED, Network
+from ..onnx_entry import HEATMAPS, NORMALISED
+from .network import Network
 from .packages import ExportNotPossible
 from .request import SIMCC
 from .session import OnnxSession

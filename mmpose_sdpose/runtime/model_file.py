@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-KEY = 'mmpose_sdpose'
-#: The latest version of the entry that is understood here.
-FORMAT = 1
-HEATMAPS, NORMALISED, PIXELS = 'heatmaps', 'normalised_keypoints', 'pixel_keypoints'
+from ..onnx_entry import FORMAT, HEATMAPS, KEY, NORMALISED, PIXELS
+
 OUTPUTS = {
     HEATMAPS: ('heatmaps',),
     NORMALISED: ('keypoints', 'scores'),

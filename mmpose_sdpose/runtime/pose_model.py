@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..onnx_entry import HEATMAPS, NORMALISED
 from .decoding import decode_heatmaps, mirror_back_heatmaps, mirror_back_points
-from .model_file import HEATMAPS, NORMALISED, OUTPUTS, read_info
+from .model_file import OUTPUTS, read_info
 from .preprocessing import Crops, checked_boxes, checked_image, crop_people
 from .sessions import open_session, run_session
 from .stopwatch import Stopwatch

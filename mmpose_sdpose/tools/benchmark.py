@@ -50,6 +50,9 @@ def parse_args() -> argparse.Namespace:
     training.add_argument('--amp', action='store_true', help='mixed precision (cuda)')
     training.add_argument('--compile', action='store_true', help='torch.compile, as MMEngine does')
     training.add_argument('--channels-last', action='store_true', help='memory format')
+    training.add_argument(
+        '--explicit-attention', action='store_true', help='two products and a softmax, not fused'
+    )
     output = parser.add_argument_group('output')
     output.add_argument('--csv', type=Path, metavar='FILE', help='also write the numbers here')
     existing = output.add_mutually_exclusive_group()
@@ -106,7 +109,7 @@ def _scope_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> str:
 
 def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse, before anything is built, what cannot be meant."""
-    for option in ('amp', 'compile', 'channels_last'):
+    for option in vars(TrainingOptions()):
         if getattr(args, option) and not args.training:
             parser.error(f'--{option.replace("_", "-")} is about --training')
     if args.clip and args.batch:
@@ -142,7 +145,7 @@ def report(results: list[Result], console: Console) -> None:
 def main() -> int:
     args = parse_args()
     be_quiet()
-    training = TrainingOptions(args.amp, args.compile, args.channels_last)
+    training = TrainingOptions(**{name: getattr(args, name) for name in vars(TrainingOptions())})
     common = Spec(
         '',
         1,

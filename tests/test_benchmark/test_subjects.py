@@ -11,6 +11,7 @@ import pytest
 import torch
 from mmpose.models import ResNet, TopdownPoseEstimator
 
+from mmpose_sdpose.benchmark.all_cycles import ExplicitAttention
 from mmpose_sdpose.benchmark.build import be_quiet, build_subject, cost_of
 from mmpose_sdpose.benchmark.memory import peak_memory_of
 from mmpose_sdpose.benchmark.plan import plan
@@ -100,6 +101,15 @@ def test_training_in_channels_last():
     assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
     assert seen
     assert str(options) == 'channels-last'
+
+
+def test_training_with_explicit_attention():
+    options = TrainingOptions(explicit_attention=True)
+    step = build_subject(Spec(SMALL, scope='training', training=options)).measure.__self__
+    explicit = [m for m in step.model.modules() if isinstance(m, ExplicitAttention)]
+    assert len(explicit) == len(step.model.head.mct.encoder.layers)
+    assert sorted(step.measure()) == sorted([*PARTS['training'], 'total'])
+    assert str(options) == 'explicit-attention'
 
 
 def test_a_peer_whose_package_is_missing_is_measured_and_that_is_said():

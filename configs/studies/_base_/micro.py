@@ -43,9 +43,16 @@ sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n_distilled = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
 
+# What starts from random weights, without such a backbone, has the steps of both trainings.
+twice = {
+    'train_cfg.max_epochs': 4,
+    'train_cfg.val_interval': 4,
+    'param_scheduler.1.end': 4,
+    'param_scheduler.1.T_max': 4,
+}
 # Where nothing may come from outside the study, a backbone is trained first under MMPose's heatmap head,
-# with the learning rate of that config, for as many steps as then the model: from nothing, token models
-# would sit on the mean pose all the time.
+# with the learning rate of that config: from nothing, token models would sit on the mean pose all the
+# time. Among peers for as many steps as then the model, among backbones, which need more, for twice as many.
 start = dict(
     config='td-hm_res18-thin_2xb16-16e_synthpose-128x96',
     options={'optim_wrapper.optimizer.lr': 2e-3},
@@ -60,6 +67,7 @@ at_stride_4 = {
 }
 start_at_stride_4 = {
     **start['options'],
+    **twice,
     'model.head.in_channels': 64,
     'model.head.deconv_out_channels': None,
     'model.head.deconv_kernel_sizes': None,
@@ -109,6 +117,9 @@ micro = dict(
             options={**at_stride_4, 'model.backbone': caunet},
             start=dict(start, options={**start_at_stride_4, 'model.backbone': caunet}),
         ),
-        **_base_.peers,
+        **{
+            name: dict(config=peer['config'], options={**peer.get('options', {}), **twice})
+            for name, peer in _base_.peers.items()
+        },
     ),
 )
