@@ -10,7 +10,8 @@ question = (
 scales = dict(
     micro=dict(
         about='SynthPose of lone people at 96x64; backbones trained first, once, for twice as many '
-        'steps, under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy heatmaps'
+        'steps, under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
+        'heatmaps'
     )
 )
 runs = dict(

@@ -52,7 +52,8 @@ twice = {
 }
 # Where nothing may come from outside the study, a backbone is trained first under MMPose's heatmap head,
 # with the learning rate of that config: from nothing, token models would sit on the mean pose all the
-# time. Among peers for as many steps as then the model, among backbones, which need more, for twice as many.
+# time. Among peers for as many steps as then the model, among backbones, which need more, for twice
+# as many.
 start = dict(
     config='td-hm_res18-thin_2xb16-16e_synthpose-128x96',
     options={'optim_wrapper.optimizer.lr': 2e-3},
