@@ -19,7 +19,10 @@ class ExplicitAttention(nn.Module):
         self.attention = attention
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.attention.with_map(tokens)[0]
+        return self.with_map(tokens)[0]
+
+    def with_map(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        return self.attention.with_map(tokens)
 
 
 def make_attention_explicit(model: nn.Module) -> None:

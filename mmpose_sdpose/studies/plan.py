@@ -91,20 +91,24 @@ def plan(
             needs = {name: jobs[name, 1] for name in arm.needs}
             model = scale.models[arm.model]
             if 'start' in model:
-                job = _make_job(_start_of(arm), model['start'], scale, {}, options or {}, 1, out)
+                job = _make_start(arm, model['start'], scale, options or {}, out)
                 needs[START] = starts.setdefault(job.folder, job)
-                model = {**model, 'options': {**model.get('options', {}), **_FROM_START}}
-                arm = replace(arm, label=f'{arm.label}; backbone trained first')
             jobs[arm.name, seed] = _make_job(arm, model, scale, needs, options or {}, seed, out)
     return [*starts.values(), *jobs.values()]
 
 
-def _start_of(arm: Arm) -> Arm:
-    """The run in which an arm's backbone is trained first, with the arm's options of the backbone."""
-    options = {
-        key: value for key, value in arm.options.items() if key.startswith('model.backbone.')
+def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, out: Path) -> Job:
+    """The run in which an arm's backbone is trained first: all options but those of the arm's head."""
+
+    def chosen(given: dict) -> dict:
+        return {key: value for key, value in given.items() if not key.startswith('model.head')}
+
+    backbone = {
+        key: value for key, value in arm.options.items() if key.startswith('model.backbone')
     }
-    return Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, options, once=True)
+    first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone, once=True)
+    scale = replace(scale, options=chosen(scale.options))
+    return _make_job(first, model, scale, {}, chosen(options), 1, out)
 
 
 def _make_job(
@@ -129,7 +133,8 @@ def resolve(
 ) -> tuple[Config, str]:
     """Config of an arm, and a digest of all that its result depends on but the seed."""
     config = with_recipe(_read(model['config']), _read(scale.recipe))
-    for layer in (scale.options, model.get('options', {}), arm.options, options):
+    start = _FROM_START if START in needs else {}
+    for layer in (scale.options, model.get('options', {}), arm.options, start, options):
         config.merge_from_dict(deepcopy(_on_the_student(config, layer)))  # it writes into it
     text = json.dumps(config.to_dict(), sort_keys=True, default=str)
     for name, job in needs.items():

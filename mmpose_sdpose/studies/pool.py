@@ -59,7 +59,7 @@ def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Ev
                 if len(workers) == at_once:
                     break
                 share = context.Value('d', 0.0)
-                process = context.Process(target=_work, args=(job, share, threads), daemon=True)
+                process = context.Process(target=_work, args=(job, share, threads))  # has loaders
                 process.start()
                 workers.append(_Worker(job, process, share))
                 waiting.remove(job)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ..benchmark.rows import write_rows as write_csv
 from .plan import Job
+from .study import Study
 
 AP = 'coco/AP'
 COLUMNS = (
-    'study', 'scale', 'run', 'label', 'group', 'seed', 'ap', 'ap50', 'ar', 'steps', 'batch',
+    'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'steps', 'batch',
     'params', 'flops', 'flops_with_attention', 'latency_ms', 'mean_pose_ap', 'seconds', 'torch',
     'machine', 'command', 'options',
 )  # fmt: skip
@@ -28,7 +29,7 @@ class Summary:
         label: What tables call it.
         group: Its group.
         aps: AP of every seed.
-        gain: Mean AP over that of the group's first arm; None for that one itself.
+        gain: Mean AP over that of the group's first arm; None for that one itself, or if it has no run.
         verdict: What the gain is worth, in words.
         params: Parameters.
         flops: Multiply-adds as the papers count.
@@ -58,37 +59,41 @@ class Summary:
 
 
 def rows_of(
-    jobs: list[Job], study: str, scale: str, latency_ms: dict[str, float], **facts: object
+    jobs: list[Job], study: Study, scale: str, latency_ms: dict[str, float], **facts: object
 ) -> list[dict]:
-    """A row for every finished run.
+    """A row for every finished run of the study's arms, arm by arm; none for what only prepares them.
 
     Args:
         jobs: The runs.
-        study: Name of the study.
+        study: The study.
         scale: Name of the scale.
         latency_ms: Median latency by name of the arm, where it was measured.
         facts: What is the same for all: ``mean_pose_ap``, ``machine``, ``command``.
     """
+    order = {arm.name: index for index, arm in enumerate(study.arms)}
+    references: dict[str, str] = {}
+    for arm in study.arms:
+        references.setdefault(arm.group, arm.name)
+    done = [(job, job.result()) for job in jobs if job.done and job.arm.name in order]
     rows = []
-    for job in jobs:
-        result = job.result()
-        if result is None:
-            continue
+    for job, result in sorted(done, key=lambda item: (order[item[0].arm.name], item[0].seed)):
         metrics = result['metrics']
+        seconds = None if result['resumed'] else result['seconds']  # of its last part alone
         rows.append(
             dict(
-                study=study,
+                study=study.name,
                 scale=scale,
                 run=job.arm.name,
                 label=job.arm.label,
                 group=job.arm.group,
+                reference=references[job.arm.group],
                 seed=job.seed,
                 ap=round(metrics[AP], 5),
                 ap50=round(metrics['coco/AP .5'], 5),
                 ar=round(metrics['coco/AR'], 5),
                 latency_ms=latency_ms.get(job.arm.name),
                 options=json.dumps(job.arm.options, sort_keys=True),
-                **{key: result[key] for key in COLUMNS if key in result},
+                **{**{key: result[key] for key in COLUMNS if key in result}, 'seconds': seconds},
                 **facts,
             )
         )
@@ -115,9 +120,9 @@ def read_rows(path: Path) -> list[dict]:
     for row in rows:
         row.update({key: int(row[key]) for key in whole})
         row.update(
-            {key: float(row[key]) for key in ('ap', 'ap50', 'ar', 'mean_pose_ap', 'seconds')}
+            {key: float(row[key]) for key in ('ap', 'ap50', 'ar', 'mean_pose_ap')},
+            **{key: float(row[key]) if row[key] else None for key in ('seconds', 'latency_ms')},
         )
-        row['latency_ms'] = float(row['latency_ms']) if row['latency_ms'] else None
     return rows
 
 
@@ -126,20 +131,19 @@ def summarise(rows: list[dict]) -> list[Summary]:
     arms: dict[str, list[dict]] = {}
     for row in rows:
         arms.setdefault(row['run'], []).append(row)
-    firsts: dict[str, list[float]] = {}
     summaries = []
     for name, runs in arms.items():
         first = runs[0]
         aps = [run['ap'] for run in runs]
-        reference = firsts.setdefault(first['group'], aps)
-        is_first = reference is aps
+        reference = [run['ap'] for run in arms.get(first['reference'], [])]
+        is_first = first['reference'] == name
         summaries.append(
             Summary(
                 name,
                 first['label'],
                 first['group'],
                 tuple(aps),
-                None if is_first else statistics.fmean(aps) - statistics.fmean(reference),
+                _gain(aps, reference) if reference and not is_first else None,
                 '' if is_first else _verdict(aps, reference),
                 *(first[key] for key in ('params', 'flops', 'flops_with_attention', 'latency_ms')),
             )
@@ -147,11 +151,17 @@ def summarise(rows: list[dict]) -> list[Summary]:
     return summaries
 
 
+def _gain(aps: list[float], reference: list[float]) -> float:
+    return statistics.fmean(aps) - statistics.fmean(reference)
+
+
 def _verdict(aps: list[float], reference: list[float]) -> str:
     """Whether a difference is more than seeds make."""
+    if not reference:
+        return 'nothing to compare it with yet'
     if min(len(aps), len(reference)) < 2:
         return 'one seed: says nothing'
-    gain = statistics.fmean(aps) - statistics.fmean(reference)
+    gain = _gain(aps, reference)
     spread = max(max(values) - min(values) for values in (aps, reference))
     if abs(gain) <= spread:
         return f'within the spread between seeds ({spread:.3f})'

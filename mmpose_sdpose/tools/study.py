@@ -7,6 +7,7 @@ not lose the others. Results: OUT/STUDY_SCALE.csv (every run), .md (table) and .
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import textwrap
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import torch
 from mmengine.config import DictAction
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -107,28 +109,31 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
     CONSOLE.rule(f'{study.title}: {scale.name}')
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
     floor = mean_pose(jobs[0])  # also finds out whether the data is there
-    failures = follow(jobs, args.jobs, args.threads or max(1, (os.cpu_count() or 1) // args.jobs))
-    latency = measure_latency(jobs) if args.latency else {}
-    named = {arm.name for arm in study.arms}  # not what only prepares them
-    rows = rows_of(
-        [job for job in jobs if job.arm.name in named],
-        study.name,
-        scale.name,
-        latency,
-        mean_pose_ap=round(floor, 5),
-        machine=describe_machine('cpu', args.threads or 1),
-        command='mim run mmpose_sdpose study ' + shlex.join(sys.argv[1:]),
-    )
-    if not rows:
+    threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
+    failures = follow(jobs, args.jobs, threads)
+    if not any(job.done and job.arm in study.arms for job in jobs):
         print('study: no run has ended well', file=sys.stderr)
         return 1
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'  # as the runner chooses
+    rows = rows_of(
+        jobs,
+        study,
+        scale.name,
+        measure_latency(jobs, device, threads) if args.latency else {},
+        mean_pose_ap=round(floor, 5),
+        machine=describe_machine(device, threads),
+        command='mim run mmpose_sdpose study ' + shlex.join(sys.argv[1:]),
+    )
     report(args.out / f'{study.name}_{scale.name}', study, scale, rows)
     return 1 if failures else 0
 
 
 def mean_pose(job: Job) -> float:
     """AP of predicting the mean pose of the training people, kept beside the runs."""
-    path = job.folder.parents[1] / 'mean_pose.json'
+    loaders = (job.config.train_dataloader, job.config.val_dataloader)
+    data = [(loader.dataset.data_root, loader.dataset.ann_file) for loader in loaders]
+    digest = hashlib.sha256(str(data).encode()).hexdigest()[:8]
+    path = job.folder.parents[1] / f'mean_pose-{digest}.json'
     if not path.exists():
         be_quiet()
         with redirect_stdout(io.StringIO()):  # pycocotools prints its tables
@@ -175,11 +180,14 @@ def _line(event: Event) -> str:
     return f'{event.job.name}: AP {result["metrics"][AP]:.3f} ({minutes:.1f} min)'
 
 
-def measure_latency(jobs: list[Job]) -> dict[str, float]:
+def measure_latency(jobs: list[Job], device: str, threads: int) -> dict[str, float]:
     """Median latency of every arm's network, one image, in turn in one run: milliseconds."""
     be_quiet()
     first = {job.arm.name: job for job in jobs if job.done and not job.arm.once}
-    specs = [Spec(str(job.folder / 'config.py')) for job in first.values()]
+    specs = [
+        Spec(str(job.folder / 'config.py'), device=device, threads=threads)
+        for job in first.values()
+    ]
     with progress_bar() as progress:
         results = run_benchmark(specs, repeats=30, with_memory=False, progress=progress)
     return {name: result.median_ms() for name, result in zip(first, results)}

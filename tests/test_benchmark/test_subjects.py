@@ -16,6 +16,7 @@ from mmpose_sdpose.benchmark.build import be_quiet, build_subject, cost_of
 from mmpose_sdpose.benchmark.memory import peak_memory_of
 from mmpose_sdpose.benchmark.plan import plan
 from mmpose_sdpose.benchmark.subject import PARTS, CannotMeasure, Spec, TrainingOptions
+from mmpose_sdpose.models.layers.token_encoder import TokenEncoderLayer
 from mmpose_sdpose.utils.complexity import measure_complexity
 from mmpose_sdpose.utils.configs import build_model, read_config
 
@@ -103,11 +104,13 @@ def test_training_in_channels_last():
     assert str(options) == 'channels-last'
 
 
-def test_training_with_explicit_attention():
+@pytest.mark.parametrize('config', [SMALL, TAUGHT], ids=['plain', 'attention maps are taught'])
+def test_training_with_explicit_attention(config):
     options = TrainingOptions(explicit_attention=True)
-    step = build_subject(Spec(SMALL, scope='training', training=options)).measure.__self__
+    step = build_subject(Spec(config, scope='training', training=options)).measure.__self__
     explicit = [m for m in step.model.modules() if isinstance(m, ExplicitAttention)]
-    assert len(explicit) == len(step.model.head.mct.encoder.layers)
+    layers = [m for m in step.model.modules() if isinstance(m, TokenEncoderLayer)]
+    assert len(explicit) == len(layers) > 0
     assert sorted(step.measure()) == sorted([*PARTS['training'], 'total'])
     assert str(options) == 'explicit-attention'
 

@@ -66,7 +66,14 @@ def test_a_backbone_that_is_trained_first_is_shared_by_all_that_start_alike(tmp_
         init_cfg = job.config.model.backbone.init_cfg
         assert init_cfg.checkpoint == str(needed.folder / 'weights.pth')
         assert init_cfg.prefix == 'backbone.'
-        assert job.arm.label == f'{job.arm.name}; backbone trained first'
+    options = {'model.head.encoder.depth': 2, 'train_dataloader.batch_size': 4}
+    start, model = plan(study(arm('one')), begins, tmp_path, seeds=1, options=options)
+    assert start.config.train_dataloader.batch_size == model.config.train_dataloader.batch_size == 4
+    assert model.config.model.head.encoder.depth == 2 and 'encoder' not in start.config.model.head
+    stem = dict(_delete_=True, type='StemNet')
+    start, model = plan(study(arm('own', model__backbone=stem)), begins, tmp_path, seeds=1)
+    assert start.config.model.backbone.type == model.config.model.backbone.type == 'StemNet'
+    assert model.config.model.backbone.init_cfg.checkpoint == str(start.folder / 'weights.pth')
     faster = dict(begun, options={'optim_wrapper.optimizer.lr': 1e-3})
     others = Scale('micro', 'tiny', dict(sdpose=dict(SCALE.models['sdpose'], start=faster)), RECIPE)
     changed = plan(study(arm('one')), others, tmp_path, seeds=1)

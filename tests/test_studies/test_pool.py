@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -39,6 +40,10 @@ def trainings(tmp_path, monkeypatch):
             with open(f'{folder}/log.txt', 'w') as log:
                 log.write('ValueError: so it goes\n\n')
             os._exit(1)
+        if name == 'parent':  # data loaders are such children
+            child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(0.1,))
+            child.start()
+            child.join()
         if name == 'killed':
             os.kill(os.getpid(), signal.SIGKILL)
         with open(notes, 'a') as file:
@@ -86,6 +91,10 @@ def test_a_failure_takes_only_those_with_it_that_need_it(tmp_path, trainings):
 def test_a_killed_run_is_said_to_be_killed(tmp_path, trainings):
     ended = endings(run_jobs(jobs_of(tmp_path, arm('killed'))))
     assert ended['killed'].startswith('failed ended by signal 9 (out of memory?)')
+
+
+def test_a_run_may_have_processes_of_its_own(tmp_path, trainings):
+    assert endings(run_jobs(jobs_of(tmp_path, arm('parent')))) == dict(parent='done')
 
 
 def test_two_at_once_and_the_needed_one_first(tmp_path, trainings):

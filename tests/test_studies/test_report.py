@@ -1,20 +1,29 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
+from mmpose_sdpose.studies.plan import plan
 from mmpose_sdpose.studies.plots import plot_arms, plot_cost
 from mmpose_sdpose.studies.report import (
     COLUMNS,
     markdown_table,
     read_rows,
+    rows_of,
     summarise,
     write_rows,
 )
+from mmpose_sdpose.studies.study import Arm
+
+from .studies import SCALE, arm, study
 
 
 def row(run: str, seed: int, ap: float, group: str = '') -> dict:
     values = dict.fromkeys(COLUMNS, 'x')
     values.update(run=run, label=f'the {run}', seed=seed, ap=ap, group=group, ap50=0.5, ar=0.4)
+    values['reference'] = run if group else 'base'
     values.update(steps=10, batch=2, params=1_230_000, flops=4_000_000, seconds=1.5)
     values.update(flops_with_attention=5_000_000, mean_pose_ap=0.001)
     values.update(latency_ms=12.34 if run == 'same' else None)
@@ -47,6 +56,30 @@ def test_what_seeds_make_is_no_difference():
     assert found['once'].verdict == 'one seed: says nothing'
     assert found['once'].deviation is None
     assert found['elsewhere'].gain is None, 'the first of its group'
+
+
+def test_without_the_reference_nothing_is_compared():
+    found = {one.name: one for one in summarise(ROWS[2:6])}
+    assert [one.gain for one in found.values()] == [None, None]
+    assert found['same'].verdict == 'nothing to compare it with yet'
+
+
+def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(tmp_path):
+    of_all = study(arm('a'), Arm('b', 'b', 'sdpose', group='x'), Arm('c', 'c', 'sdpose', group='x'))
+    jobs = plan(of_all, SCALE, tmp_path, seeds=2)
+    jobs.append(replace(jobs[0], arm=arm('a_start')))
+    for job in jobs[1:]:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        metrics = {'coco/AP': 0.1, 'coco/AP .5': 0.2, 'coco/AR': 0.3}
+        result = dict(metrics=metrics, seconds=9.0, resumed=job.seed == 2)
+        (job.folder / 'result.json').write_text(json.dumps(result))
+    (jobs[0].folder / 'result.json').unlink()
+    rows = rows_of(jobs, of_all, 'micro', {'c': 1.5}, command='x')
+    assert [(row['run'], row['seed'], row['reference']) for row in rows] == [
+        ('a', 2, 'a'), ('b', 1, 'b'), ('b', 2, 'b'), ('c', 1, 'b'), ('c', 2, 'b')
+    ]  # fmt: skip
+    assert [row['seconds'] for row in rows] == [None, 9.0, None, 9.0, None]
+    assert [row['latency_ms'] for row in rows] == [None, None, None, 1.5, 1.5]
 
 
 def test_the_table():
