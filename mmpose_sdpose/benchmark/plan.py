@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .pytorch_subject import open_config
-from .subject import PEOPLE_OF_CLIP, CannotMeasure, Spec
+from .subject import PEOPLE_OF_CLIP, CannotMeasure, Spec, TrainingOptions
 
 
 def plan(
     sources: Sequence[str], batches: Sequence[int], common: Spec, all_cycles: bool = False
 ) -> list[Spec]:
     """What to measure: batch by batch, models in the order given, all cycles next to one.
+
+    A training step with options has a plain one before it.
 
     Args:
         sources: Configs and ONNX files.
@@ -31,7 +33,9 @@ def plan(
     specs = []
     for batch in batches:
         for source in sources:
-            specs.append(replace(common, source=source, batch=batch))
+            specs.append(replace(common, source=source, batch=batch, training=TrainingOptions()))
+            if common.training != TrainingOptions():
+                specs.append(replace(common, source=source, batch=batch))
             if source in cyclic:
                 specs.append(replace(specs[-1], all_cycles=True, fuse_conv_bn=False))
     return specs

@@ -92,9 +92,14 @@ class Spec:
     def name(self) -> str:
         """The config's or file's name without its suffix."""
         stem = re.sub(r'\.(py|onnx)$', '', Path(self.source.split('::')[-1]).name)
+        variant = ''
         if self.all_cycles:
-            return f'{stem} (all cycles)'
-        return f'{stem} (conv and bn fused)' if self.fuse_conv_bn and not self.is_onnx else stem
+            variant = 'all cycles'
+        elif self.fuse_conv_bn and not self.is_onnx:
+            variant = 'conv and bn fused'
+        elif self.training != TrainingOptions():
+            variant = str(self.training)
+        return f'{stem} ({variant})' if variant else stem
 
 
 @dataclass

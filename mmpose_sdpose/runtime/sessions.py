@@ -30,6 +30,8 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised as well
     options.intra_op_num_threads = threads or 0
+    # Between runs its threads would wait busily, beside decoding, drawing and another model.
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     try:
         return onnxruntime.InferenceSession(str(path), options, _checked(providers))
     except Exception as error:  # ONNX Runtime's errors have no base of their own

@@ -129,8 +129,6 @@ def report(results: list[Result], console: Console) -> None:
     spec, rate = results[0].subject.spec, results[0].product_rate
     say = console.print
     say(f'\nTimed: {SCOPES[spec.scope]}.', soft_wrap=True)
-    if spec.scope == 'training':
-        say(f'Options: {spec.training}.')
     say(f'On {describe_machine(spec.device, spec.threads)}; torch {torch.__version__}.\n')
     say(table_of(results))
     say(

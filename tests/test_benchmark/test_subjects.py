@@ -160,6 +160,15 @@ def test_plan_puts_all_cycles_next_to_one_and_goes_batch_by_batch():
         plan(['td-reg_ladpose-n_2xb16-16e_synthpose-128x96'], [1], common, all_cycles=True)
 
 
+def test_plan_puts_a_plain_step_before_one_with_options():
+    options = TrainingOptions(compile=True, channels_last=True)
+    specs = plan([SMALL, TAUGHT], [1], Spec('', scope='training', training=options))
+    names = [SMALL, f'{SMALL} (compile channels-last)', TAUGHT, f'{TAUGHT} (compile channels-last)']
+    assert [spec.name for spec in specs] == names
+    plain = plan([SMALL], [1], Spec('', scope='training'))
+    assert [spec.training for spec in plain] == [TrainingOptions()]
+
+
 def test_plan_leaves_all_cycles_as_they_are():
     specs = plan([SMALL], [1], Spec('', fuse_conv_bn=True), all_cycles=True)
     assert [(spec.all_cycles, spec.fuse_conv_bn) for spec in specs] == [
