@@ -50,9 +50,9 @@ def plot_cost(summaries: Sequence[Summary], title: str, path: Path) -> None:
     """
     timed = [one for one in summaries if one.latency_ms]
     figure = Figure(figsize=(13 if timed else 8.5, 4.5), layout='constrained')
-    figure.suptitle(title)
     axes = figure.subplots(1, 2 if timed else 1, squeeze=False)[0]
     _scatter(axes[0], [(one, one.flops_with_attention / 1e9) for one in summaries])
+    axes[0].set_title(title, loc='left')
     axes[0].set_xlabel('GFLOPs with attention')
     if timed:
         _scatter(axes[1], [(one, one.latency_ms) for one in timed])
@@ -69,7 +69,7 @@ def _scatter(axis: Axes, points: Sequence[tuple[Summary, float]]) -> None:
         )
     axis.set_ylabel('AP on held-out people (mean, standard deviation)')
     axis.set_ylim(bottom=0)
-    axis.set_xlim(left=0)
+    axis.set_xlim(0, 1.08 * max(cost for _, cost in points))
 
 
 def _save(figure: Figure, path: Path) -> None:
