@@ -83,17 +83,21 @@ def plan(
     """
     starts: dict[Path, Job] = {}
     jobs: dict[tuple[str, int], Job] = {}
+    # One teacher for all seeds, and one start: what varies is what comes after.
+    needs: dict[str, dict[str, Job]] = {}
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
             if arm.once and seed > 1:
                 continue
-            # One teacher for all seeds, and one start: what varies is what comes after.
-            needs = {name: jobs[name, 1] for name in arm.needs}
             model = scale.models[arm.model]
-            if 'start' in model:
-                job = _make_start(arm, model['start'], scale, options or {}, out)
-                needs[START] = starts.setdefault(job.folder, job)
-            jobs[arm.name, seed] = _make_job(arm, model, scale, needs, options or {}, seed, out)
+            if seed == 1:
+                needs[arm.name] = {name: jobs[name, 1] for name in arm.needs}
+                if 'start' in model:
+                    job = _make_start(arm, model['start'], scale, options or {}, out)
+                    needs[arm.name][START] = starts.setdefault(job.folder, job)
+            jobs[arm.name, seed] = _make_job(
+                arm, model, scale, needs[arm.name], options or {}, seed, out / scale.name / arm.name
+            )
     return [*starts.values(), *jobs.values()]
 
 
@@ -108,7 +112,8 @@ def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, out: Path) -
     }
     first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone, once=True)
     scale = replace(scale, options=chosen(scale.options))
-    return _make_job(first, model, scale, {}, chosen(options), 1, out)
+    # Arms whose backbones start alike share that run, whichever of them is there.
+    return _make_job(first, model, scale, {}, chosen(options), 1, out / scale.name / START)
 
 
 def _make_job(
@@ -118,12 +123,11 @@ def _make_job(
     needs: dict[str, Job],
     options: dict,
     seed: int,
-    out: Path,
+    stem: Path,
 ) -> Job:
+    """One training, in a folder that begins as ``stem`` does."""
     config, digest = resolve(arm, model, scale, needs, options)
-    # Arms whose backbones start alike share that run, whichever of them is there.
-    name = START if arm.name.endswith(f'_{START}') else arm.name
-    folder = (out / scale.name / f'{name}-{digest}' / f'seed{seed}').resolve()
+    folder = (stem.with_name(f'{stem.name}-{digest}') / f'seed{seed}').resolve()
     config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
     return Job(arm, seed, config, folder, list(needs.values()))
 

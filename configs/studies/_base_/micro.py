@@ -23,12 +23,14 @@ hundredth = {
     'model.head.visual_token_loss.loss_weight': 2e-5,
     'model.head.keypoint_token_loss.loss_weight': 2e-5,
 }
-thrice = {
-    'train_cfg.max_epochs': 6,
-    'train_cfg.val_interval': 6,
-    'param_scheduler.1.end': 6,
-    'param_scheduler.1.T_max': 6,
-}
+# Longer than the recipe's 2 epochs.
+length = (
+    'train_cfg.max_epochs',
+    'train_cfg.val_interval',
+    'param_scheduler.1.end',
+    'param_scheduler.1.T_max',
+)
+twice, thrice = dict.fromkeys(length, 4), dict.fromkeys(length, 6)
 coordinates = {'model.head.loss.loss_weight': 20.0}  # or the token distances outweigh them at first
 distilled = {
     **packaged_backbone,
@@ -43,17 +45,10 @@ sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n_distilled = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
 
-# What starts from random weights, without such a backbone, has the steps of both trainings.
-twice = {
-    'train_cfg.max_epochs': 4,
-    'train_cfg.val_interval': 4,
-    'param_scheduler.1.end': 4,
-    'param_scheduler.1.T_max': 4,
-}
 # Where nothing may come from outside the study, a backbone is trained first under MMPose's heatmap head,
 # with the learning rate of that config: from nothing, token models would sit on the mean pose all the
 # time. Among peers for as many steps as then the model, among backbones, which need more, for twice
-# as many.
+# as many. What starts from random weights, without such a backbone, has the steps of both trainings.
 start = dict(
     config='td-hm_res18-thin_2xb16-16e_synthpose-128x96',
     options={'optim_wrapper.optimizer.lr': 2e-3},
