@@ -7,12 +7,18 @@ question = (
     'do the gate and the number of groups bring?'
 )
 
+micro = dict(
+    _base_.micro_from_nothing,
+    about='SynthPose of lone people who face the camera, at 96x64; backbones trained first, once, for '
+    'as many steps under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
+    'heatmaps',
+)
 scales = dict(
-    micro=dict(
-        about='SynthPose of lone people at 96x64; backbones trained first, once, for twice as many '
-        'steps, under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
-        'heatmaps'
-    )
+    _delete_=True,
+    micro=micro,
+    small=_base_.small,
+    full=_base_.full,
+    full_crowdpose=_base_.full_crowdpose,
 )
 runs = dict(
     stemnet=dict(label='StemNet: 4 bottlenecks', model='stemnet'),

@@ -40,22 +40,13 @@ def build_onnx_subject(spec: Spec) -> Subject:
 @cache
 def open_session(source: str, threads: int, device: str) -> onnxruntime.InferenceSession:
     """The network, computing on so many threads and leaving the processor alone between runs."""
-    onnxruntime = import_onnxruntime(source)
-    if not Path(source).is_file():
-        raise FileNotFoundError(f'no file {source}')
-    if PROVIDERS[device] not in onnxruntime.get_available_providers():
-        raise CannotMeasure(
-            f'{source}: this ONNX Runtime has no {PROVIDERS[device]}: pip install onnxruntime-gpu'
-        )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads
-    # Its threads would wait busily after a run and slow down whoever is measured next.
-    options.add_session_config_entry('session.force_spinning_stop', '1')
+    import_onnxruntime(source)
+    from ..runtime import sessions
+
     try:
-        return onnxruntime.InferenceSession(source, options, providers=[PROVIDERS[device]])
-    except Exception as error:  # ONNX Runtime's own exceptions have no other base in common
-        raise CannotMeasure(f'{source} cannot be loaded: {str(error).splitlines()[0]}') from error
+        return sessions.open_session(source, threads, [PROVIDERS[device]])
+    except ValueError as error:
+        raise CannotMeasure(str(error)) from error
 
 
 def cost_of_file(spec: Spec) -> tuple[Complexity | None, list[str]]:

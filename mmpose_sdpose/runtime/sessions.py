@@ -59,5 +59,8 @@ def _checked(providers: Sequence[str] | None) -> list[str]:
     available = onnxruntime.get_available_providers()
     unknown = [name for name in providers if name not in available]
     if unknown:
-        raise ValueError(f'no provider {unknown[0]} here: there are {", ".join(available)}')
+        raise ValueError(
+            f'no provider {unknown[0]} here: there are {", ".join(available)} (those of accelerators '
+            'come with packages of their own, e.g. onnxruntime-gpu)'
+        )
     return providers

@@ -14,12 +14,10 @@ from mmengine.config import Config
 
 from ..utils.configs import read_config
 from .recipe import with_recipe
-from .study import CHECKPOINT_OF, Arm, Scale, Study
+from .study import CHECKPOINT_OF, START, Arm, Scale, Study
 
 #: What a finished run leaves: its figures, and the weights that others start from or learn from.
 RESULT, WEIGHTS = 'result.json', 'weights.pth'
-#: The run in which a backbone is trained before the model that has it, in names and folders.
-START = 'start'
 _FROM_START = {
     'model.backbone.init_cfg': dict(
         type='Pretrained', prefix='backbone.', checkpoint=CHECKPOINT_OF + START

@@ -12,6 +12,8 @@ from ..utils.configs import configs_dir
 
 #: A string option that begins so names a run, whose checkpoint goes in its place.
 CHECKPOINT_OF = 'run:'
+#: The run in which a backbone is trained before the model that has it, in names and folders.
+START = 'start'
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,10 @@ def read_study(name: str) -> Study:
         scales = {key: Scale(name=key, **value) for key, value in content['scales'].items()}
     except TypeError as error:
         raise ValueError(f'{path}: {error}') from error
+    if START in content['runs']:
+        raise ValueError(
+            f'{path}: no run can be called {START}: backbones are first trained under that name'
+        )
     study = Study(path.stem, content['title'], content['question'], arms, scales)
     for arm in arms:
         study.select(arm.needs)  # raises for a run that is not there

@@ -39,6 +39,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--company', default='mixed', help='mixed, alone, group, close or packed (%(default)s)'
     )
+    parser.add_argument(
+        '--view', default='any', help='any, or front: all face the camera (%(default)s)'
+    )
     parser.add_argument('--workers', type=int, default=default_workers(), help='processes')
     parser.add_argument('--contact-sheet', metavar='FILE', help='also write an overview PNG')
     args = parser.parse_args(argv)
@@ -52,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)  # cleans up as Ctrl-C does
     try:
-        settings = Settings(args.train, args.val, args.seed, args.size, args.company)
+        settings = Settings(args.train, args.val, args.seed, args.size, args.company, args.view)
         if args.out:
             _make(args.out, settings, args.workers)
         if args.contact_sheet:

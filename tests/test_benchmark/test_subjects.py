@@ -208,7 +208,7 @@ def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match='nothing.onnx'):
         build_subject(Spec('nothing.onnx'))
     (tmp_path / 'broken.onnx').write_text('<html>')
-    with pytest.raises(CannotMeasure, match='broken.onnx cannot be loaded'):
+    with pytest.raises(CannotMeasure, match='broken.onnx cannot be run as an ONNX model'):
         build_subject(Spec(str(tmp_path / 'broken.onnx')))
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
     with pytest.raises(CannotMeasure, match='pip install onnxruntime'):

@@ -457,11 +457,29 @@ def test_people_alone():
     assert settings.as_dict()['company'] == 'alone'
 
 
-def test_data_sets_from_before_there_was_a_choice_are_known_again():
-    assert 'company' not in synthpose.Settings(1, 0).as_dict()
-    assert 'company' not in synthpose.Settings(1, 0).command()
+def test_people_who_face_the_camera():
+    scenes = [synthpose.make_sample(0, 'val', i, 96, view='front').scene for i in range(30)]
+    figures = [figure for scene in scenes for figure, _ in scene.people]
+    assert len(figures) > 50
+    assert {figure.pose.family for figure in figures} <= set(FAMILIES) - {'lying'}
+    across = [f.points['left_hip'][0] - f.points['right_hip'][0] for f in figures]
+    assert min(across) > 0  # seen from the front, the left side is on the right
+    settings = synthpose.Settings(1, 0, view='front')
+    assert settings.command().endswith('--size 256 --view front')
+    assert settings.as_dict()['view'] == 'front'
+
+
+@pytest.mark.parametrize('choice', ['company', 'view'])
+def test_data_sets_from_before_there_was_a_choice_are_known_again(choice):
+    assert choice not in synthpose.Settings(1, 0).as_dict()
+    assert choice not in synthpose.Settings(1, 0).command()
 
 
 def test_unknown_company():
     with pytest.raises(ValueError, match=r'company \(lonely\) must be one of mixed, alone'):
         synthpose.Settings(1, 0, company='lonely')
+
+
+def test_unknown_view():
+    with pytest.raises(ValueError, match=r'view \(back\) must be one of any, front'):
+        synthpose.Settings(1, 0, view='back')

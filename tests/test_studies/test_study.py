@@ -70,6 +70,7 @@ def test_a_name_that_is_not_there():
         ("model='sdpose', options=dict(load", "model='other', options=dict(load", 'asks for model'),
         ('run:bad', 'run:worse', 'made_up has no run worse'),
         ("label='later'", "lable='later'", 'lable'),
+        ('good=', 'start=', 'no run can be called start'),
     ],
 )
 def test_a_broken_file_is_refused(tmp_path, old, new, message):

@@ -23,14 +23,14 @@ hundredth = {
     'model.head.visual_token_loss.loss_weight': 2e-5,
     'model.head.keypoint_token_loss.loss_weight': 2e-5,
 }
-# Longer than the recipe's 2 epochs.
+# Other lengths than the recipe's 2 epochs.
 length = (
     'train_cfg.max_epochs',
     'train_cfg.val_interval',
     'param_scheduler.1.end',
     'param_scheduler.1.T_max',
 )
-twice, thrice = dict.fromkeys(length, 4), dict.fromkeys(length, 6)
+epochs = {number: dict.fromkeys(length, number) for number in (1, 3, 6)}
 coordinates = {'model.head.loss.loss_weight': 20.0}  # or the token distances outweigh them at first
 distilled = {
     **packaged_backbone,
@@ -45,31 +45,6 @@ sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n_distilled = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
 
-# Where nothing may come from outside the study, a backbone is trained first under MMPose's heatmap head,
-# with the learning rate of that config: from nothing, token models would sit on the mean pose all the
-# time. Among peers for as many steps as then the model, among backbones, which need more, for twice
-# as many. What starts from random weights, without such a backbone, has the steps of both trainings.
-start = dict(
-    config='td-hm_res18-thin_2xb16-16e_synthpose-128x96',
-    options={'optim_wrapper.optimizer.lr': 2e-3},
-)
-# One cycle over tokens of 4x4 cells, which see as much of the picture as the thin ResNet-18's.
-at_stride_4 = {
-    **micro_tokens,
-    'model.head.num_cycles': 1,
-    'model.head.in_channels': 64,
-    'model.head.in_featuremap_size': (16, 24),
-    'model.head.patch_size': (4, 4),
-}
-start_at_stride_4 = {
-    **start['options'],
-    **twice,
-    'model.head.in_channels': 64,
-    'model.head.deconv_out_channels': None,
-    'model.head.deconv_kernel_sizes': None,
-}
-stemnet = dict(_delete_=True, type='StemNet', stem_channels=32, out_channels=64)
-caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, out_channels=64)
 micro = dict(
     about='SynthPose of lone people at 96x64; thin ResNet-18 with the packaged weights, 4 layers of '
     '128 channels over 17 + 24 tokens; cross-entropy heatmaps',
@@ -95,13 +70,41 @@ micro = dict(
                 'model.head.attention_loss.loss_weight': 0.05,
             },
         ),
-        sdpose_untrained=dict(config=sdpose_n, options=micro_tokens, start=start),
-        teacher=dict(config=sdpose_n, options={**packaged_backbone, **micro_tokens, **thrice}),
+        teacher=dict(config=sdpose_n, options={**packaged_backbone, **micro_tokens, **epochs[6]}),
         student=dict(config=distilpose_n, options={**packaged_backbone, **coordinates}),
         distilled=dict(config=distilpose_n_distilled, options=distilled),
         distilled_last_layers=dict(
             config=distilpose_n_distilled,
             options={**distilled, 'model.losses.attention.layer_pairs': [(3, 4)]},
+        ),
+    ),
+)
+
+# Where nothing may come from outside the study, pictures are easier and the learning rate is higher, and
+# backbones are trained first under MMPose's heatmap head: from nothing, token models would sit on the
+# mean pose all the time. Among peers the backbone has a third of the 3 epochs, the model the others.
+start = dict(config='td-hm_res18-thin_2xb16-16e_synthpose-128x96')
+# One cycle over tokens of 4x4 cells, which see as much of the picture as the thin ResNet-18's.
+at_stride_4 = {
+    **micro_tokens,
+    'model.head.num_cycles': 1,
+    'model.head.in_channels': 64,
+    'model.head.in_featuremap_size': (16, 24),
+    'model.head.patch_size': (4, 4),
+}
+start_at_stride_4 = {
+    'model.head.in_channels': 64,
+    'model.head.deconv_out_channels': None,
+    'model.head.deconv_kernel_sizes': None,
+}
+stemnet = dict(_delete_=True, type='StemNet', stem_channels=32, out_channels=64)
+caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, out_channels=64)
+micro_from_nothing = dict(
+    about='SynthPose of lone people who face the camera, at 96x64',
+    recipe='{{fileDirname}}/recipe_micro_front_synthpose-96x64.py',
+    models=dict(
+        sdpose_untrained=dict(
+            config=sdpose_n, options=micro_tokens, start=dict(start, options=epochs[1])
         ),
         stemnet=dict(
             config=sdpose_n,
@@ -114,7 +117,7 @@ micro = dict(
             start=dict(start, options={**start_at_stride_4, 'model.backbone': caunet}),
         ),
         **{
-            name: dict(config=peer['config'], options={**peer.get('options', {}), **twice})
+            name: dict(peer, options={**peer.get('options', {}), **epochs[3]})
             for name, peer in _base_.peers.items()
         },
     ),

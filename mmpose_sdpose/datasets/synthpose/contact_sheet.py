@@ -31,7 +31,9 @@ def contact_sheet(settings: Settings, count: int = 24, columns: int = 6) -> np.n
     zoom = max(512 // settings.size, 1)
     tiles = []
     for index in range(count):
-        sample = make_sample(settings.seed, 'train', index, settings.size, settings.company)
+        sample = make_sample(
+            settings.seed, 'train', index, settings.size, settings.company, settings.view
+        )
         large = cv2.resize(sample.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
         for person in sample.record.people:
             _draw_person(large, person, zoom)

@@ -51,7 +51,7 @@ def sample_pose(rng: np.random.Generator, body: Body, family: str | None = None)
         ValueError: For a family that does not exist.
     """
     if family is None:
-        family = str(rng.choice(list(FAMILIES), p=list(FAMILIES.values())))
+        family = sample_family(rng)
     if family not in FAMILIES:
         raise ValueError(f'family ({family!r}) must be one of {", ".join(FAMILIES)}')
     for _ in range(8):
@@ -60,6 +60,13 @@ def sample_pose(rng: np.random.Generator, body: Body, family: str | None = None)
         if not _penetrates(forward_kinematics(body, pose, np.zeros(2), 0.0)):
             break
     return pose
+
+
+def sample_family(rng: np.random.Generator, without: str = '') -> str:
+    """Draw a name in ``FAMILIES`` by their shares, but for one."""
+    names = [name for name in FAMILIES if name != without]
+    shares = np.array([FAMILIES[name] for name in names])
+    return str(rng.choice(names, p=shares / shares.sum()))
 
 
 def _relaxed(rng: np.random.Generator) -> Angles:

@@ -36,7 +36,9 @@ class Sample:
     scene: Scene
 
 
-def make_sample(seed: int, split: str, index: int, size: int, company: str = 'mixed') -> Sample:
+def make_sample(
+    seed: int, split: str, index: int, size: int, company: str = 'mixed', view: str = 'any'
+) -> Sample:
     """Make image ``index`` (from 0) of a split; the result depends on the arguments alone.
 
     Args:
@@ -45,12 +47,13 @@ def make_sample(seed: int, split: str, index: int, size: int, company: str = 'mi
         index: Place in the split.
         size: Height and width in pixels.
         company: As in :class:`~.settings.Settings`.
+        view: As in :class:`~.settings.Settings`.
 
     Raises:
         RuntimeError: If OpenCV cannot encode the image.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, SPLITS.index(split), index]))
-    scene = sample_scene(rng, size, company)
+    scene = sample_scene(rng, size, company, view)
     picture = render(rng, scene, size)
     record = annotate(scene, picture)
     detections = detect(rng, record, index + 1, size)

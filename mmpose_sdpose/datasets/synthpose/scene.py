@@ -11,7 +11,7 @@ from .camera import Camera, look_at
 from .flesh import add_person
 from .keypoints import keypoint_positions
 from .objects import add_clutter, add_held, add_occluder, add_seat
-from .poses import sample_pose
+from .poses import sample_family, sample_pose
 from .shapes import Shapes
 from .skeleton import Figure, forward_kinematics, sample_body
 
@@ -42,6 +42,8 @@ COMPANIES = dict(
     packed=Company(0.11, (3, 6), (0.50, 0.85), (0.0, 0.3), (0.28, 0.75)),
 )
 
+VIEWS = ('any', 'front')
+
 
 @dataclass
 class Scene:
@@ -60,18 +62,21 @@ class Scene:
     company: str
 
 
-def sample_scene(rng: np.random.Generator, size: int, company: str = 'mixed') -> Scene:
+def sample_scene(
+    rng: np.random.Generator, size: int, company: str = 'mixed', view: str = 'any'
+) -> Scene:
     """Draw a scene for a square picture of ``size`` pixels.
 
     Args:
         rng: Source of everything random.
         size: Height and width in pixels.
         company: Name in ``COMPANIES``; any other draws one by their shares.
+        view: Name in ``VIEWS``: 'front' has people upright or seated, turned to the camera.
     """
     shares = [kind.share for kind in COMPANIES.values()]
     drawn = str(rng.choice(list(COMPANIES), p=shares))
     company = company if company in COMPANIES else drawn
-    people = _sample_people(rng, company)
+    people = _sample_people(rng, company, view)
     figures = [figure for figure, _ in people]
     extent = rng.uniform(*COMPANIES[company].extent) * size
     camera, distance = _aim(rng, figures, size, extent)
@@ -88,7 +93,9 @@ def sample_scene(rng: np.random.Generator, size: int, company: str = 'mixed') ->
     return Scene(people, shapes, camera, company)
 
 
-def _sample_people(rng: np.random.Generator, company: str) -> list[tuple[Figure, Outfit]]:
+def _sample_people(
+    rng: np.random.Generator, company: str, view: str
+) -> list[tuple[Figure, Outfit]]:
     kind = COMPANIES[company]
     spots = [np.zeros(2)]
     for _ in range(int(rng.integers(kind.people[0], kind.people[1] + 1)) - 1):
@@ -101,8 +108,10 @@ def _sample_people(rng: np.random.Generator, company: str) -> list[tuple[Figure,
             family = people[0][0].pose.family
         if company == 'packed' and family is None:
             family = str(rng.choice(['standing', 'walking', 'reaching', 'sitting']))
+        if view == 'front' and family is None:
+            family = sample_family(rng, without='lying')
         pose = sample_pose(rng, body, family)
-        figure = forward_kinematics(body, pose, spot, _sample_yaw(rng))
+        figure = forward_kinematics(body, pose, spot, _sample_yaw(rng, view))
         people.append((figure, sample_outfit(rng)))
     return people
 
@@ -117,9 +126,9 @@ def _free_spot(rng: np.random.Generator, taken: list[np.ndarray], kind: Company)
     return spot
 
 
-def _sample_yaw(rng: np.random.Generator) -> float:
+def _sample_yaw(rng: np.random.Generator, view: str) -> float:
     """Front, side, back, or anything: degrees, 0 faces the camera."""
-    kind = rng.choice(4, p=[0.4, 0.25, 0.2, 0.15])
+    kind = 0 if view == 'front' else rng.choice(4, p=[0.4, 0.25, 0.2, 0.15])
     if kind == 3:
         return rng.uniform(0, 360)
     middle = (0.0, 90.0 * rng.choice([-1, 1]), 180.0)[kind]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from .scene import COMPANIES
+from .scene import COMPANIES, VIEWS
 
 VERSION = '1.0'  # raise it whenever the same settings would give other bytes
 LEAST_SIZE, MOST_SIZE = 64, 2048
-MIXED = 'mixed'
+MIXED, ANY = 'mixed', 'any'
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Settings:
         seed: Seed of everything random, 0 or more.
         size: Height and width of the images in pixels.
         company: How near people are to each other: a name in :data:`~.scene.COMPANIES`, or 'mixed'.
+        view: From where people are seen: 'any', or 'front': all face the camera and none lies.
 
     Raises:
         ValueError: For a value out of range.
@@ -31,6 +32,7 @@ class Settings:
     seed: int = 0
     size: int = 256
     company: str = MIXED
+    view: str = ANY
 
     def __post_init__(self) -> None:
         for name in ('train', 'val', 'seed'):
@@ -46,18 +48,24 @@ class Settings:
         known = [MIXED, *COMPANIES]
         if self.company not in known:
             raise ValueError(f'company ({self.company}) must be one of {", ".join(known)}')
+        if self.view not in VIEWS:
+            raise ValueError(f'view ({self.view}) must be one of {", ".join(VIEWS)}')
 
     def as_dict(self) -> dict:
         """The settings with the version of the code that draws."""
         settings = dict(version=VERSION, **asdict(self))
-        if self.company == MIXED:  # what data sets made before there was a choice say
-            del settings['company']
+        for name in self._usual():  # what data sets made before there was a choice say
+            del settings[name]
         return settings
 
     def command(self) -> str:
         """The command that makes this data set, whatever the folder and number of workers."""
-        company = '' if self.company == MIXED else f' --company {self.company}'
-        return (
-            'mim run mmpose_sdpose make_synthpose --out data/synthpose '
-            f'--train {self.train} --val {self.val} --seed {self.seed} --size {self.size}{company}'
+        options = ['train', 'val', 'seed', 'size', 'company', 'view']
+        return 'mim run mmpose_sdpose make_synthpose --out data/synthpose ' + ' '.join(
+            f'--{name} {getattr(self, name)}' for name in options if name not in self._usual()
         )
+
+    def _usual(self) -> list[str]:
+        """Names of the choices that are left as they are by default."""
+        usual = dict(company=MIXED, view=ANY)
+        return [name for name, value in usual.items() if getattr(self, name) == value]

@@ -146,7 +146,9 @@ def _write_split(
 
 def _draw_one(job: tuple[str, str, int, Settings]) -> Made:
     folder, split, index, settings = job
-    sample = make_sample(settings.seed, split, index, settings.size, settings.company)
+    sample = make_sample(
+        settings.seed, split, index, settings.size, settings.company, settings.view
+    )
     (Path(folder) / split / image_name(sample.image_id)).write_bytes(sample.jpeg)
     return sample.record, sample.detections
 
