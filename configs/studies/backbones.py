@@ -9,8 +9,8 @@ question = (
 
 micro = dict(
     _base_.micro_from_nothing,
-    about='SynthPose of lone people who face the camera, at 96x64; backbones trained first, once, for '
-    'as many steps under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
+    about='SynthPose of lone people who face the camera, at 96x64; backbones trained first, for as '
+    'many steps under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
     'heatmaps',
 )
 scales = dict(

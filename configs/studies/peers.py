@@ -9,7 +9,7 @@ question = (
 micro = dict(
     _base_.micro_from_nothing,
     about='SynthPose of lone people who face the camera, at 96x64; SDPose and TokenPose: thin '
-    'ResNet-18, first trained, once, for half as many steps under a heatmap head, 4 layers of 128 '
+    'ResNet-18, first trained for half as many steps under a heatmap head, 4 layers of 128 '
     'channels over 17 + 24 tokens, cross-entropy heatmaps; the others as MMPose has them, from random '
     'weights, with the steps of both',
 )

@@ -79,27 +79,25 @@ def plan(
     Raises:
         ValueError: If a config does not go with the scale's recipe, or a name is unknown.
     """
-    starts: dict[Path, Job] = {}
-    jobs: dict[tuple[str, int], Job] = {}
-    # One teacher for all seeds, and one start: what varies is what comes after.
-    needs: dict[str, dict[str, Job]] = {}
+    jobs: dict[Path, Job] = {}
+    teachers: dict[str, Job] = {}  # one for all seeds: what varies is what learns from it
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
             if arm.once and seed > 1:
                 continue
             model = scale.models[arm.model]
-            if seed == 1:
-                needs[arm.name] = {name: jobs[name, 1] for name in arm.needs}
-                if 'start' in model:
-                    job = _make_start(arm, model['start'], scale, options or {}, out)
-                    needs[arm.name][START] = starts.setdefault(job.folder, job)
-            jobs[arm.name, seed] = _make_job(
-                arm, model, scale, needs[arm.name], options or {}, seed, out / scale.name / arm.name
-            )
-    return [*starts.values(), *jobs.values()]
+            needs = {name: teachers[name] for name in arm.needs}
+            if 'start' in model:
+                start = _make_start(arm, model['start'], scale, options or {}, seed, out)
+                needs[START] = jobs.setdefault(start.folder, start)
+            stem = out / scale.name / arm.name
+            job = _make_job(arm, model, scale, needs, options or {}, seed, stem)
+            jobs[job.folder] = job
+            teachers.setdefault(arm.name, job)
+    return list(jobs.values())
 
 
-def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, out: Path) -> Job:
+def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, seed: int, out: Path) -> Job:
     """The run in which an arm's backbone is trained first: all options but those of the arm's head."""
 
     def chosen(given: dict) -> dict:
@@ -111,7 +109,7 @@ def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, out: Path) -
     first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone, once=True)
     scale = replace(scale, options=chosen(scale.options))
     # Arms whose backbones start alike share that run, whichever of them is there.
-    return _make_job(first, model, scale, {}, chosen(options), 1, out / scale.name / START)
+    return _make_job(first, model, scale, {}, chosen(options), seed, out / scale.name / START)
 
 
 def _make_job(

@@ -51,8 +51,8 @@ class Scale:
         name: 'micro', 'small' or 'full'.
         about: One line on model, data and schedule.
         models: Key -> ``config`` (name, path or ``mmpose::PATH``) and ``options`` of a model; it may
-            have a ``start``, a model like it that is trained once, before, and whose backbone is the
-            one it starts from.
+            have a ``start``, a model like it that is trained before, with the same seed, and whose
+            backbone is the one it starts from.
         recipe: Config that gives data, augmentation and schedule.
         options: Options of every run of this scale.
         seeds: How many seeds, unless the command says.

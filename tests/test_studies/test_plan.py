@@ -53,15 +53,19 @@ def test_a_backbone_that_is_trained_first_is_shared_by_all_that_start_alike(tmp_
     begins = Scale('micro', 'tiny', dict(sdpose=dict(SCALE.models['sdpose'], start=begun)), RECIPE)
     cycles, deep = arm('cycles', model__head__num_cycles=3), arm('deep', model__backbone__depth=34)
     jobs = plan(study(arm('one'), cycles, deep), begins, tmp_path, seeds=2)
-    runs = ['one seed 1', 'cycles seed 1', 'deep seed 1']
+    runs = ['one_start seed 1', 'one seed 1', 'cycles seed 1', 'deep_start seed 1', 'deep seed 1']
     runs += [name.replace('1', '2') for name in runs]
-    assert [job.name for job in jobs] == ['one_start seed 1', 'deep_start seed 1', *runs]
-    start, deep_start, *models = jobs
+    assert [job.name for job in jobs] == runs
+    start, deep_start = (job for job in jobs if job.seed == 1 and job.arm.name.endswith('_start'))
+    again, deep_again = (job for job in jobs if job.seed == 2 and job.arm.name.endswith('_start'))
+    assert again.folder.parent == start.folder.parent  # one config, two seeds
+    models = [job for job in jobs if not job.arm.name.endswith('_start')]
     assert start.config.model.head.type == 'HeatmapHead'
     assert start.config.optim_wrapper.optimizer.lr == 2e-3
     assert deep_start.config.model.backbone.depth == 34
     for job in models:
-        needed = deep_start if job.arm.name == 'deep' else start
+        started, deep_started = (start, deep_start) if job.seed == 1 else (again, deep_again)
+        needed = deep_started if job.arm.name == 'deep' else started
         assert job.needs == [needed]
         init_cfg = job.config.model.backbone.init_cfg
         assert init_cfg.checkpoint == str(needed.folder / 'weights.pth')

@@ -99,6 +99,8 @@ start_at_stride_4 = {
 }
 stemnet = dict(_delete_=True, type='StemNet', stem_channels=32, out_channels=64)
 caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, out_channels=64)
+# From random weights RTMPose does not learn at the others' rate.
+rates = dict.fromkeys(('rtmpose_t', 'rtmpose_s'), {'optim_wrapper.optimizer.lr': 5e-4})
 micro_from_nothing = dict(
     about='SynthPose of lone people who face the camera, at 96x64',
     recipe='{{fileDirname}}/recipe_micro_front_synthpose-96x64.py',
@@ -117,7 +119,9 @@ micro_from_nothing = dict(
             start=dict(start, options={**start_at_stride_4, 'model.backbone': caunet}),
         ),
         **{
-            name: dict(peer, options={**peer.get('options', {}), **epochs[3]})
+            name: dict(
+                peer, options={**peer.get('options', {}), **epochs[3], **rates.get(name, {})}
+            )
             for name, peer in _base_.peers.items()
         },
     ),
