@@ -34,8 +34,9 @@ check: $(VENV)/.requirements
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
+# Two processes of one thread each: most tests are too small to keep two threads busy.
 test: install check
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 test-slow: install
 	$(PY) -m pytest -m slow

@@ -8,7 +8,7 @@ import torch
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 
-torch.set_num_threads(2)
+torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else 2)
 
 
 @pytest.fixture
