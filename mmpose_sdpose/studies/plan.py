@@ -54,6 +54,12 @@ class Job:
         return json.loads(path.read_text()) if path.is_file() else None
 
     @property
+    def start(self) -> Job | None:
+        """The job in which this one's backbone is trained first, if there is one."""
+        begin = f'{START}-'
+        return next((one for one in self.needs if one.folder.parent.name.startswith(begin)), None)
+
+    @property
     def done(self) -> bool:
         return (self.folder / RESULT).is_file()
 

@@ -14,9 +14,9 @@ from .study import Study
 
 AP = 'coco/AP'
 COLUMNS = (
-    'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'steps', 'batch',
-    'params', 'flops', 'flops_with_attention', 'latency_ms', 'mean_pose_ap', 'seconds', 'torch',
-    'machine', 'command', 'options',
+    'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'start_ap',
+    'steps', 'batch', 'params', 'flops', 'flops_with_attention', 'latency_ms', 'mean_pose_ap',
+    'seconds', 'torch', 'machine', 'command', 'options',
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ class Summary:
         flops: Multiply-adds as the papers count.
         flops_with_attention: With attention's products.
         latency_ms: Median latency of the network, one image; None if it was not measured.
+        start_ap: Mean AP of the runs that its backbones come from; None if there are none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Summary:
     flops: int
     flops_with_attention: int
     latency_ms: float | None
+    start_ap: float | None
 
     @property
     def mean(self) -> float:
@@ -91,6 +93,7 @@ def rows_of(
                 ap=round(metrics[AP], 5),
                 ap50=round(metrics['coco/AP .5'], 5),
                 ar=round(metrics['coco/AR'], 5),
+                start_ap=_start_ap(job),
                 latency_ms=latency_ms.get(job.arm.name),
                 options=json.dumps(job.arm.options, sort_keys=True),
                 **{**{key: result[key] for key in COLUMNS if key in result}, 'seconds': seconds},
@@ -98,6 +101,11 @@ def rows_of(
             )
         )
     return rows
+
+
+def _start_ap(job: Job) -> float | None:
+    start = job.start
+    return round(start.result()['metrics'][AP], 5) if start else None
 
 
 def write_rows(rows: list[dict], path: Path) -> None:
@@ -121,7 +129,10 @@ def read_rows(path: Path) -> list[dict]:
         row.update({key: int(row[key]) for key in whole})
         row.update(
             {key: float(row[key]) for key in ('ap', 'ap50', 'ar', 'mean_pose_ap')},
-            **{key: float(row[key]) if row[key] else None for key in ('seconds', 'latency_ms')},
+            **{
+                key: float(row[key]) if row[key] else None
+                for key in ('start_ap', 'seconds', 'latency_ms')
+            },
         )
     return rows
 
@@ -136,6 +147,7 @@ def summarise(rows: list[dict]) -> list[Summary]:
         first = runs[0]
         aps = [run['ap'] for run in runs]
         reference = [run['ap'] for run in arms.get(first['reference'], [])]
+        starts = [run['start_ap'] for run in runs if run['start_ap'] is not None]
         is_first = first['reference'] == name
         summaries.append(
             Summary(
@@ -146,6 +158,7 @@ def summarise(rows: list[dict]) -> list[Summary]:
                 _gain(aps, reference) if reference and not is_first else None,
                 '' if is_first else _verdict(aps, reference),
                 *(first[key] for key in ('params', 'flops', 'flops_with_attention', 'latency_ms')),
+                statistics.fmean(starts) if starts else None,
             )
         )
     return summaries
@@ -173,7 +186,9 @@ def markdown_table(rows: list[dict]) -> str:
     summaries = summarise(rows)
     timed = any(one.latency_ms for one in summaries)
     head = ['run', 'AP, mean', 'std', 'seeds', 'difference', '', 'params (M)', 'GFLOPs']
+    started = any(one.start_ap is not None for one in summaries)
     head += ['with attention', *(['latency (ms)'] if timed else [])]
+    head += ['AP of the start'] if started else []
     lines = [_line(head), _line(['---'] * len(head))]
     for one in summaries:
         cells = [
@@ -189,6 +204,8 @@ def markdown_table(rows: list[dict]) -> str:
         ]
         if timed:
             cells.append('' if one.latency_ms is None else f'{one.latency_ms:.1f}')
+        if started:
+            cells.append('' if one.start_ap is None else f'{one.start_ap:.3f}')
         lines.append(_line(cells))
     floor = ['predicting the mean pose', f'{rows[0]["mean_pose_ap"]:.3f}']
     lines.append(_line(floor + [''] * (len(head) - len(floor))))

@@ -27,6 +27,7 @@ def row(run: str, seed: int, ap: float, group: str = '') -> dict:
     values.update(steps=10, batch=2, params=1_230_000, flops=4_000_000, seconds=1.5)
     values.update(flops_with_attention=5_000_000, mean_pose_ap=0.001)
     values.update(latency_ms=12.34 if run == 'same' else None)
+    values.update(start_ap=0.1 * seed if run == 'same' else None)
     return values
 
 
@@ -67,27 +68,28 @@ def test_without_the_reference_nothing_is_compared():
 def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(tmp_path):
     of_all = study(arm('a'), Arm('b', 'b', 'sdpose', group='x'), Arm('c', 'c', 'sdpose', group='x'))
     jobs = plan(of_all, SCALE, tmp_path, seeds=2)
-    jobs.append(replace(jobs[0], arm=arm('a_start')))
+    jobs.append(replace(jobs[0], arm=arm('a_start'), folder=tmp_path / 'start-1/seed1'))
+    jobs[1].needs.append(jobs[-1])
     for job in jobs[1:]:
         job.folder.mkdir(parents=True, exist_ok=True)
         metrics = {'coco/AP': 0.1, 'coco/AP .5': 0.2, 'coco/AR': 0.3}
         result = dict(metrics=metrics, seconds=9.0, resumed=job.seed == 2)
         (job.folder / 'result.json').write_text(json.dumps(result))
-    (jobs[0].folder / 'result.json').unlink()
     rows = rows_of(jobs, of_all, 'micro', {'c': 1.5}, command='x')
     assert [(row['run'], row['seed'], row['reference']) for row in rows] == [
         ('a', 2, 'a'), ('b', 1, 'b'), ('b', 2, 'b'), ('c', 1, 'b'), ('c', 2, 'b')
     ]  # fmt: skip
     assert [row['seconds'] for row in rows] == [None, 9.0, None, 9.0, None]
     assert [row['latency_ms'] for row in rows] == [None, None, None, 1.5, 1.5]
+    assert [row['start_ap'] for row in rows] == [None, 0.1, None, None, None]
 
 
 def test_the_table():
     lines = markdown_table(ROWS[:4]).split('\n')
-    assert lines[2] == '| the base | 0.210 | 0.014 | 2 |  |  | 1.23 | 0.004 | 0.005 |  |'
+    assert lines[2] == '| the base | 0.210 | 0.014 | 2 |  |  | 1.23 | 0.004 | 0.005 |  |  |'
     assert lines[3] == (
         '| the same | 0.220 | 0.007 | 2 | +0.010 | within the spread between seeds (0.020) | 1.23 | '
-        '0.004 | 0.005 | 12.3 |'
+        '0.004 | 0.005 | 12.3 | 0.150 |'
     )
     assert lines[4].startswith('| predicting the mean pose | 0.001 |')
     assert len({line.count('|') for line in lines}) == 1
