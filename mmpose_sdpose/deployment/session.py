@@ -15,28 +15,20 @@ class OnnxSession:
 
     Args:
         model: The graph, or the path of its file.
-        threads: Threads of one operator; 0: as many as there are cores.
 
     Raises:
         ExportNotPossible: If this ONNX Runtime cannot load it.
+        FileNotFoundError: If there is no such file.
     """
 
-    def __init__(self, model: ModelProto | str, threads: int = 0) -> None:
-        import onnxruntime
+    def __init__(self, model: ModelProto | str) -> None:
+        from ..runtime.sessions import open_session
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors
-        options.intra_op_num_threads = threads
         content = model if isinstance(model, str) else model.SerializeToString()
         try:
-            self.session = onnxruntime.InferenceSession(
-                content, options, providers=['CPUExecutionProvider']
-            )
-        except Exception as error:  # its exceptions have no common class of their own
-            reason = str(error).split('\n')[0]
-            raise ExportNotPossible(
-                f'ONNX Runtime {onnxruntime.__version__} cannot load the graph: {reason}'
-            ) from error
+            self.session = open_session(content)
+        except ValueError as error:
+            raise ExportNotPossible(str(error)) from error
         self.names = [value.name for value in self.session.get_outputs()]
         first = self.session.get_inputs()[0].shape[0]
         #: The batch that the graph was made for; None: any.

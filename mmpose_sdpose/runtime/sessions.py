@@ -10,12 +10,14 @@ import onnxruntime
 
 
 def open_session(
-    path: str | Path, threads: int | None = None, providers: Sequence[str] | None = None
+    model: str | Path | bytes,
+    threads: int | None = None,
+    providers: Sequence[str] | None = None,
 ) -> onnxruntime.InferenceSession:
-    """Load an ONNX file.
+    """Load an ONNX model.
 
     Args:
-        path: The file.
+        model: Its file, or what such a file holds.
         threads: Threads for one operator; None: as many as ONNX Runtime finds good.
         providers: What it runs on, in order of preference; None: the CPU.
 
@@ -23,8 +25,9 @@ def open_session(
         FileNotFoundError: If there is no such file.
         ValueError: If it is no ONNX model that can be run here, or a provider is not to be had.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no model at {path}')
+    in_memory = isinstance(model, bytes)
+    if not in_memory and not Path(model).is_file():
+        raise FileNotFoundError(f'no model at {model}')
     if threads is not None and threads < 1:
         raise ValueError(f'threads ({threads}) must be 1 or more')
     options = onnxruntime.SessionOptions()
@@ -33,10 +36,14 @@ def open_session(
     # Between runs its threads would wait busily, beside decoding, drawing and another model.
     options.add_session_config_entry('session.force_spinning_stop', '1')
     try:
-        return onnxruntime.InferenceSession(str(path), options, _checked(providers))
+        content = model if in_memory else str(model)
+        return onnxruntime.InferenceSession(content, options, _checked(providers))
     except Exception as error:  # ONNX Runtime's errors have no base of their own
         reason = str(error).strip().split('\n')[0]
-        raise ValueError(f'{path} cannot be run as an ONNX model: {reason}') from error
+        name = 'the graph' if in_memory else model
+        raise ValueError(
+            f'{name} cannot be run as an ONNX model by ONNX Runtime {onnxruntime.__version__}: {reason}'
+        ) from error
 
 
 def run_session(

@@ -115,6 +115,15 @@ def test_nothing_of_the_machine_is_in_a_graph():
     assert b'.py' not in graph.SerializeToString()
 
 
+def test_a_graph_that_onnx_runtime_cannot_load():
+    from onnx import ModelProto
+
+    with pytest.raises(ExportNotPossible, match='the graph cannot be run as an ONNX model by ONNX'):
+        OnnxSession(ModelProto())
+    with pytest.raises(FileNotFoundError, match='no model at nothing.onnx'):
+        OnnxSession('nothing.onnx')
+
+
 @pytest.mark.parametrize('difference', [1.1e-4, np.inf, np.nan])
 def test_a_graph_that_differs_is_refused(difference):
     check_network(9e-5)
