@@ -7,18 +7,14 @@ question = (
     'do the gate and the number of groups bring?'
 )
 
-micro = dict(
-    _base_.micro_from_nothing,
-    about='SynthPose of lone people who face the camera, at 96x64; backbones trained first, for as '
-    'many steps under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
-    'heatmaps',
-)
 scales = dict(
-    _delete_=True,
-    micro=micro,
-    small=_base_.small,
-    full=_base_.full,
-    full_crowdpose=_base_.full_crowdpose,
+    micro=dict(
+        _base_.micro_from_nothing,
+        _delete_=True,
+        about='SynthPose of lone people who face the camera, at 96x64; backbones trained first, for as '
+        'many steps under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
+        'heatmaps',
+    )
 )
 runs = dict(
     stemnet=dict(label='StemNet: 4 bottlenecks', model='stemnet'),

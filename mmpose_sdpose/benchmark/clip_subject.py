@@ -10,7 +10,7 @@ from ..datasets.synthpose import make_sample
 from ..runtime import Boxes, PoseModel, Stopwatch, draw_people
 from ..runtime.pipeline import PipelineOptions, PosePipeline
 from ..runtime.sources import Frame
-from .onnx_subject import PROVIDERS, import_onnxruntime
+from .onnx_subject import PROVIDERS, import_sessions
 from .subject import PEOPLE_OF_CLIP, CannotMeasure, Spec, Subject
 from .timing import timed
 
@@ -60,7 +60,7 @@ def build_clip_subject(spec: Spec) -> Subject:
             f'{spec.source}: a clip goes through the runtime, which takes ONNX files: '
             'mim run mmpose_sdpose export_onnx'
         )
-    import_onnxruntime(spec.source)
+    import_sessions(spec.source)
     try:
         model = PoseModel(spec.source, spec.threads, [PROVIDERS[spec.device]])
     except ValueError as error:

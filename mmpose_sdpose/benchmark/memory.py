@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from .build import be_quiet, build_subject
-from .onnx_subject import import_onnxruntime
+from .onnx_subject import import_sessions
 from .subject import CannotMeasure, Spec
 
 _PASSES = 3
@@ -56,7 +56,7 @@ def _peak_here(spec: Spec) -> float:
     be_quiet()
     torch.set_num_threads(spec.threads)
     if spec.is_onnx:
-        import_onnxruntime(spec.source)
+        import_sessions(spec.source)
     before = _peak_bytes()
     measure = build_subject(spec).measure
     for _ in range(_PASSES):

@@ -40,9 +40,7 @@ def build_onnx_subject(spec: Spec) -> Subject:
 @cache
 def open_session(source: str, threads: int, device: str) -> onnxruntime.InferenceSession:
     """The network, computing on so many threads and leaving the processor alone between runs."""
-    import_onnxruntime(source)
-    from ..runtime import sessions
-
+    sessions = import_sessions(source)
     try:
         return sessions.open_session(source, threads, [PROVIDERS[device]])
     except ValueError as error:
@@ -68,20 +66,22 @@ def read_metadata(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     return json.loads(session.get_modelmeta().custom_metadata_map.get(KEY, '{}'))
 
 
-def import_onnxruntime(source: str) -> ModuleType:
-    """ONNX Runtime, which only ``source`` needs.
+def import_sessions(source: str) -> ModuleType:
+    """What opens files in ONNX Runtime, which only ``source`` needs.
 
     Raises:
         CannotMeasure: If it is not installed, or cannot be imported.
     """
     try:
-        import onnxruntime
+        import onnxruntime  # noqa: F401  the one that may be missing
+
+        from ..runtime import sessions
     except ImportError as error:
         raise CannotMeasure(
             f'{source} needs ONNX Runtime, which cannot be imported ({error}): '
             'pip install onnxruntime'
         ) from error
-    return onnxruntime
+    return sessions
 
 
 def _network(

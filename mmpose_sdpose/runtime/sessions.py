@@ -30,6 +30,7 @@ def open_session(
         raise FileNotFoundError(f'no model at {model}')
     if threads is not None and threads < 1:
         raise ValueError(f'threads ({threads}) must be 1 or more')
+    providers = _checked(providers)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised as well
     options.intra_op_num_threads = threads or 0
@@ -37,7 +38,7 @@ def open_session(
     options.add_session_config_entry('session.force_spinning_stop', '1')
     try:
         content = model if in_memory else str(model)
-        return onnxruntime.InferenceSession(content, options, _checked(providers))
+        return onnxruntime.InferenceSession(content, options, providers)
     except Exception as error:  # ONNX Runtime's errors have no base of their own
         reason = str(error).strip().split('\n')[0]
         name = 'the graph' if in_memory else model
@@ -67,7 +68,7 @@ def _checked(providers: Sequence[str] | None) -> list[str]:
     unknown = [name for name in providers if name not in available]
     if unknown:
         raise ValueError(
-            f'no provider {unknown[0]} here: there are {", ".join(available)} (those of accelerators '
-            'come with packages of their own, e.g. onnxruntime-gpu)'
+            f'no provider {unknown[0]} here: there are {", ".join(available)}; CUDA comes with '
+            'pip install onnxruntime-gpu'
         )
     return providers

@@ -36,6 +36,7 @@ class Job:
         folder: Folder of the run; its name holds a digest of the config, so that runs of the same
             config are shared by studies and a changed one is never taken for the old.
         needs: Jobs to be done before.
+        start: The one among them in which this one's backbone is trained first, if there is one.
     """
 
     arm: Arm
@@ -43,6 +44,7 @@ class Job:
     config: Config
     folder: Path
     needs: list[Job]
+    start: Job | None = None
 
     @property
     def name(self) -> str:
@@ -52,12 +54,6 @@ class Job:
         """What the finished run left, None if it is not finished."""
         path = self.folder / RESULT
         return json.loads(path.read_text()) if path.is_file() else None
-
-    @property
-    def start(self) -> Job | None:
-        """The job in which this one's backbone is trained first, if there is one."""
-        begin = f'{START}-'
-        return next((one for one in self.needs if one.folder.parent.name.startswith(begin)), None)
 
     @property
     def done(self) -> bool:
@@ -86,20 +82,20 @@ def plan(
         ValueError: If a config does not go with the scale's recipe, or a name is unknown.
     """
     jobs: dict[Path, Job] = {}
-    teachers: dict[str, Job] = {}  # one for all seeds: what varies is what learns from it
+    first: dict[str, Job] = {}  # a teacher is one for all seeds: what varies is what learns from it
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
             if arm.once and seed > 1:
                 continue
             model = scale.models[arm.model]
-            needs = {name: teachers[name] for name in arm.needs}
+            needs = {name: first[name] for name in arm.needs}
             if 'start' in model:
                 start = _make_start(arm, model['start'], scale, options or {}, seed, out)
                 needs[START] = jobs.setdefault(start.folder, start)
             stem = out / scale.name / arm.name
             job = _make_job(arm, model, scale, needs, options or {}, seed, stem)
             jobs[job.folder] = job
-            teachers.setdefault(arm.name, job)
+            first.setdefault(arm.name, job)
     return list(jobs.values())
 
 
@@ -112,7 +108,7 @@ def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, seed: int, o
     backbone = {
         key: value for key, value in arm.options.items() if key.startswith('model.backbone')
     }
-    first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone, once=True)
+    first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone)
     scale = replace(scale, options=chosen(scale.options))
     # Arms whose backbones start alike share that run, whichever of them is there.
     return _make_job(first, model, scale, {}, chosen(options), seed, out / scale.name / START)
@@ -131,7 +127,7 @@ def _make_job(
     config, digest = resolve(arm, model, scale, needs, options)
     folder = (stem.with_name(f'{stem.name}-{digest}') / f'seed{seed}').resolve()
     config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
-    return Job(arm, seed, config, folder, list(needs.values()))
+    return Job(arm, seed, config, folder, list(needs.values()), needs.get(START))
 
 
 def resolve(
@@ -144,7 +140,8 @@ def resolve(
         config.merge_from_dict(deepcopy(_on_the_student(config, layer)))  # it writes into it
     text = json.dumps(config.to_dict(), sort_keys=True, default=str)
     for name, job in needs.items():
-        text = text.replace(CHECKPOINT_OF + name, job.folder.parent.name)
+        run = job.folder.parent.name + (' of the same seed' if name == START else '')
+        text = text.replace(CHECKPOINT_OF + name, run)
     return _with_checkpoints(config, needs), hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

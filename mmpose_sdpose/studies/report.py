@@ -15,8 +15,8 @@ from .study import Study
 AP = 'coco/AP'
 COLUMNS = (
     'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'start_ap',
-    'steps', 'batch', 'params', 'flops', 'flops_with_attention', 'latency_ms', 'mean_pose_ap',
-    'seconds', 'torch', 'machine', 'command', 'options',
+    'start_steps', 'steps', 'batch', 'params', 'flops', 'flops_with_attention', 'latency_ms',
+    'mean_pose_ap', 'seconds', 'torch', 'machine', 'command', 'options',
 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def rows_of(
     done = [(job, job.result()) for job in jobs if job.done and job.arm.name in order]
     rows = []
     for job, result in sorted(done, key=lambda item: (order[item[0].arm.name], item[0].seed)):
-        metrics = result['metrics']
+        metrics, start = result['metrics'], job.start and job.start.result()
         seconds = None if result['resumed'] else result['seconds']  # of its last part alone
         rows.append(
             dict(
@@ -93,7 +93,8 @@ def rows_of(
                 ap=round(metrics[AP], 5),
                 ap50=round(metrics['coco/AP .5'], 5),
                 ar=round(metrics['coco/AR'], 5),
-                start_ap=_start_ap(job),
+                start_ap=round(start['metrics'][AP], 5) if start else None,
+                start_steps=start['steps'] if start else None,
                 latency_ms=latency_ms.get(job.arm.name),
                 options=json.dumps(job.arm.options, sort_keys=True),
                 **{**{key: result[key] for key in COLUMNS if key in result}, 'seconds': seconds},
@@ -101,11 +102,6 @@ def rows_of(
             )
         )
     return rows
-
-
-def _start_ap(job: Job) -> float | None:
-    start = job.start
-    return round(start.result()['metrics'][AP], 5) if start else None
 
 
 def write_rows(rows: list[dict], path: Path) -> None:
@@ -133,6 +129,7 @@ def read_rows(path: Path) -> list[dict]:
                 key: float(row[key]) if row[key] else None
                 for key in ('start_ap', 'seconds', 'latency_ms')
             },
+            start_steps=int(row['start_steps']) if row['start_steps'] else None,
         )
     return rows
 

@@ -40,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--company', default='mixed', help='mixed, alone, group, close or packed (%(default)s)'
     )
     parser.add_argument(
-        '--view', default='any', help='any, or front: all face the camera (%(default)s)'
+        '--view', default='any', help='any, or front: all face the camera, none lies (%(default)s)'
     )
     parser.add_argument('--workers', type=int, default=default_workers(), help='processes')
     parser.add_argument('--contact-sheet', metavar='FILE', help='also write an overview PNG')

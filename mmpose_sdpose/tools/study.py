@@ -119,7 +119,9 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
         jobs,
         study,
         scale.name,
-        measure_latency(jobs, device, threads) if args.latency else {},
+        measure_latency([job for job in jobs if job.arm in study.arms], device, threads)
+        if args.latency
+        else {},
         mean_pose_ap=round(floor, 5),
         machine=describe_machine(device, threads),
         command='mim run mmpose_sdpose study ' + shlex.join(sys.argv[1:]),
@@ -203,9 +205,9 @@ def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
     if len({one.flops for one in summaries}) > 2:
         plot_cost(summaries, title, stem.with_name(stem.name + '_cost.png'))
         endings.append('_cost.png')
-    steps = sorted({row['steps'] for row in rows})
+    steps = sorted({_steps(row) for row in rows})
     protocol = (
-        f'{scale.about}. Steps: {", ".join(map(str, steps))}, of {rows[0]["batch"]} images; '
+        f'{scale.about}. Steps: {", ".join(steps)}, of {rows[0]["batch"]} images; '
         f'PyTorch {rows[0]["torch"]}; {rows[0]["machine"]}; AP after the last step. '
         f'Differences are to the first run of a group.'
     )
@@ -217,6 +219,10 @@ def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
     CONSOLE.print(text, soft_wrap=True, markup=False)
     for ending in endings:
         CONSOLE.print(f'  {stem}{ending}', soft_wrap=True)
+
+
+def _steps(row: dict) -> str:
+    return (f'{row["start_steps"]} and then ' if row['start_steps'] else '') + str(row['steps'])
 
 
 if __name__ == '__main__':

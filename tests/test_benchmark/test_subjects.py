@@ -207,6 +207,8 @@ def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
         build_subject(Spec(path, scope='flip'))
     with pytest.raises(FileNotFoundError, match='nothing.onnx'):
         build_subject(Spec('nothing.onnx'))
+    with pytest.raises(CannotMeasure, match='^no provider CUDA.*pip install onnxruntime-gpu'):
+        build_subject(Spec(path, device='cuda'))
     (tmp_path / 'broken.onnx').write_text('<html>')
     with pytest.raises(CannotMeasure, match='broken.onnx cannot be run as an ONNX model'):
         build_subject(Spec(str(tmp_path / 'broken.onnx')))

@@ -27,7 +27,7 @@ def row(run: str, seed: int, ap: float, group: str = '') -> dict:
     values.update(steps=10, batch=2, params=1_230_000, flops=4_000_000, seconds=1.5)
     values.update(flops_with_attention=5_000_000, mean_pose_ap=0.001)
     values.update(latency_ms=12.34 if run == 'same' else None)
-    values.update(start_ap=0.1 * seed if run == 'same' else None)
+    values.update(start_ap=0.1 * seed if run == 'same' else None, start_steps=None)
     return values
 
 
@@ -69,11 +69,11 @@ def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(tm
     of_all = study(arm('a'), Arm('b', 'b', 'sdpose', group='x'), Arm('c', 'c', 'sdpose', group='x'))
     jobs = plan(of_all, SCALE, tmp_path, seeds=2)
     jobs.append(replace(jobs[0], arm=arm('a_start'), folder=tmp_path / 'start-1/seed1'))
-    jobs[1].needs.append(jobs[-1])
+    jobs[1].start = jobs[-1]
     for job in jobs[1:]:
         job.folder.mkdir(parents=True, exist_ok=True)
         metrics = {'coco/AP': 0.1, 'coco/AP .5': 0.2, 'coco/AR': 0.3}
-        result = dict(metrics=metrics, seconds=9.0, resumed=job.seed == 2)
+        result = dict(metrics=metrics, seconds=9.0, resumed=job.seed == 2, steps=7)
         (job.folder / 'result.json').write_text(json.dumps(result))
     rows = rows_of(jobs, of_all, 'micro', {'c': 1.5}, command='x')
     assert [(row['run'], row['seed'], row['reference']) for row in rows] == [
@@ -82,6 +82,7 @@ def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(tm
     assert [row['seconds'] for row in rows] == [None, 9.0, None, 9.0, None]
     assert [row['latency_ms'] for row in rows] == [None, None, None, 1.5, 1.5]
     assert [row['start_ap'] for row in rows] == [None, 0.1, None, None, None]
+    assert [row['start_steps'] for row in rows] == [None, 7, None, None, None]
 
 
 def test_the_table():

@@ -80,9 +80,9 @@ micro = dict(
     ),
 )
 
-# Where nothing may come from outside the study, pictures are easier and the learning rate is higher, and
-# backbones are trained first under MMPose's heatmap head: from nothing, token models would sit on the
-# mean pose all the time. Among peers the backbone has a third of the 3 epochs, the model the others.
+# Where nothing may come from outside the study, people face the camera, the learning rate is doubled,
+# and backbones are trained first under MMPose's heatmap head: from nothing, token models would sit on
+# the mean pose all the time. Among peers the backbone has a third of the 3 epochs, the model the others.
 start = dict(config='td-hm_res18-thin_2xb16-16e_synthpose-128x96')
 # One cycle over tokens of 4x4 cells, which see as much of the picture as the thin ResNet-18's.
 at_stride_4 = {
@@ -99,7 +99,8 @@ start_at_stride_4 = {
 }
 stemnet = dict(_delete_=True, type='StemNet', stem_channels=32, out_channels=64)
 caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, out_channels=64)
-# At the others' rate neither RTMPose leaves the mean pose.
+# AP of RTMPose-t and -s with seed 1 on the held-out people: 0.037 and 0.035 at the others' rate, 0.174
+# and 0.041 at half of it.
 rates = dict.fromkeys(('rtmpose_t', 'rtmpose_s'), {'optim_wrapper.optimizer.lr': 1e-3})
 micro_from_nothing = dict(
     about='SynthPose of lone people who face the camera, at 96x64',

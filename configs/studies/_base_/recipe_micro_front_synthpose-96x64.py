@@ -1,5 +1,5 @@
-# The micro scale for what starts from random weights: people turned to the camera, so that left is told
-# from right by place, which otherwise takes longer to learn than all the rest.
+# The micro scale for what starts from random weights: people who are turned to the camera and do not
+# lie, so that left is told from right by place; and twice the learning rate.
 #   mim run mmpose_sdpose make_synthpose --out data/synthpose-micro-front \
 #       --train 6000 --val 500 --seed 4 --size 128 --company alone --view front
 _base_ = ['./recipe_micro_synthpose-96x64.py']

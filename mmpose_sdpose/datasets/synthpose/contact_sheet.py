@@ -9,7 +9,7 @@ import numpy as np
 
 from .annotations import PersonRecord
 from .formats import COCO_SKELETON
-from .sample import make_sample
+from .sample import sample_of
 from .settings import Settings
 
 LEFT, RIGHT, MIDDLE = (0, 160, 255), (255, 160, 0), (0, 255, 0)  # orange, blue, green
@@ -31,9 +31,7 @@ def contact_sheet(settings: Settings, count: int = 24, columns: int = 6) -> np.n
     zoom = max(512 // settings.size, 1)
     tiles = []
     for index in range(count):
-        sample = make_sample(
-            settings.seed, 'train', index, settings.size, settings.company, settings.view
-        )
+        sample = sample_of(settings, 'train', index)
         large = cv2.resize(sample.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
         for person in sample.record.people:
             _draw_person(large, person, zoom)

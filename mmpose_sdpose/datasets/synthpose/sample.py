@@ -11,6 +11,7 @@ from .annotations import ImageRecord, annotate
 from .detections import detect
 from .picture import render
 from .scene import Scene, sample_scene
+from .settings import Settings
 
 SPLITS = ('train', 'val')
 
@@ -34,6 +35,11 @@ class Sample:
     record: ImageRecord
     detections: list[dict]
     scene: Scene
+
+
+def sample_of(settings: Settings, split: str, index: int) -> Sample:
+    """Image ``index`` (from 0) of a split of a data set."""
+    return make_sample(settings.seed, split, index, settings.size, settings.company, settings.view)
 
 
 def make_sample(

@@ -17,7 +17,7 @@ import cv2
 
 from .annotations import ImageRecord
 from .formats import coco_file, crowdpose_file, image_name
-from .sample import SPLITS, make_sample
+from .sample import SPLITS, sample_of
 from .settings import VERSION, Settings
 
 INFO_FILE = 'synthpose.json'
@@ -146,9 +146,7 @@ def _write_split(
 
 def _draw_one(job: tuple[str, str, int, Settings]) -> Made:
     folder, split, index, settings = job
-    sample = make_sample(
-        settings.seed, split, index, settings.size, settings.company, settings.view
-    )
+    sample = sample_of(settings, split, index)
     (Path(folder) / split / image_name(sample.image_id)).write_bytes(sample.jpeg)
     return sample.record, sample.detections
 
