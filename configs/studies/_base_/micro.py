@@ -103,7 +103,6 @@ caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, o
 # and 0.041 at half of it.
 rates = dict.fromkeys(('rtmpose_t', 'rtmpose_s'), {'optim_wrapper.optimizer.lr': 1e-3})
 micro_from_nothing = dict(
-    about='SynthPose of lone people who face the camera, at 96x64',
     recipe='{{fileDirname}}/recipe_micro_front_synthpose-96x64.py',
     models=dict(
         sdpose_untrained=dict(
