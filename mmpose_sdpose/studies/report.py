@@ -211,3 +211,21 @@ def markdown_table(rows: list[dict]) -> str:
 
 def _line(cells: list[str]) -> str:
     return '| ' + ' | '.join(cells) + ' |'
+
+
+def protocol(about: str, rows: list[dict]) -> str:
+    """What the runs have in common, in one paragraph: data and model, steps, versions, machine.
+
+    Args:
+        about: Of the scale.
+        rows: The runs.
+    """
+    steps = dict.fromkeys(
+        (f'{row["start_steps"]} and then ' if row['start_steps'] else '')
+        + f'{row["steps"]} of {row["batch"]} images'
+        for row in rows
+    )
+    return (
+        f'{about}. Steps: {", ".join(steps)}; PyTorch {rows[0]["torch"]}; {rows[0]["machine"]}; '
+        'AP after the last step. Differences are to the first run of a group.'
+    )

@@ -35,6 +35,7 @@ from mmpose_sdpose.studies.pool import Event, run_jobs
 from mmpose_sdpose.studies.report import (
     AP,
     markdown_table,
+    protocol,
     rows_of,
     summarise,
     write_rows,
@@ -205,24 +206,21 @@ def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
     if len({one.flops for one in summaries}) > 2:
         plot_cost(summaries, title, stem.with_name(stem.name + '_cost.png'))
         endings.append('_cost.png')
-    steps = sorted({_steps(row) for row in rows})
-    protocol = (
-        f'{scale.about}. Steps: {", ".join(steps)}, of {rows[0]["batch"]} images; '
-        f'PyTorch {rows[0]["torch"]}; {rows[0]["machine"]}; AP after the last step. '
-        f'Differences are to the first run of a group.'
-    )
     command = f'`{rows[0]["command"]}`'
-    parts = [f'## {title}', study.question, protocol, markdown_table(rows), command, '']
+    parts = [
+        f'## {title}',
+        study.question,
+        protocol(scale.about, rows),
+        markdown_table(rows),
+        command,
+        '',
+    ]
     text = '\n\n'.join(parts)
     with whole_file(stem.with_suffix('.md')) as file:
         file.write(text.encode())
     CONSOLE.print(text, soft_wrap=True, markup=False)
     for ending in endings:
         CONSOLE.print(f'  {stem}{ending}', soft_wrap=True)
-
-
-def _steps(row: dict) -> str:
-    return (f'{row["start_steps"]} and then ' if row['start_steps'] else '') + str(row['steps'])
 
 
 if __name__ == '__main__':

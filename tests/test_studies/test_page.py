@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmpose_sdpose.studies.report import markdown_table, read_rows
+from mmpose_sdpose.studies.report import markdown_table, protocol, read_rows
 from mmpose_sdpose.studies.study import read_study
 
 PAGE = Path(__file__).parents[2] / 'projects/studies/README.md'
@@ -23,6 +23,15 @@ def test_the_table_of_a_study_is_the_one_of_its_rows(path):
     assert markdown_table(rows) in PAGE.read_text(), (
         f'{PAGE.name} does not show the table that {path.name} gives'
     )
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
+def test_every_table_says_data_steps_machine_and_command(path):
+    rows = read_rows(path)
+    scale = read_study(rows[0]['study']).scales[rows[0]['scale']]
+    page = ' '.join(PAGE.read_text().split())
+    assert protocol(scale.about, rows) in page
+    assert f'`{rows[0]["command"]}`' in page
 
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ from mmpose_sdpose.studies.plots import plot_arms, plot_cost
 from mmpose_sdpose.studies.report import (
     COLUMNS,
     markdown_table,
+    protocol,
     read_rows,
     rows_of,
     summarise,
@@ -94,6 +95,17 @@ def test_the_table():
     )
     assert lines[4].startswith('| predicting the mean pose | 0.001 |')
     assert len({line.count('|') for line in lines}) == 1
+
+
+def test_the_protocol_has_every_number_of_steps_with_its_batch():
+    rows = [dict(ROWS[0], torch='2.13.0', machine='a machine') for _ in range(3)]
+    rows[1].update(batch=1, steps=20)
+    rows[2].update(start_steps=5)
+    said = protocol('Small pictures', rows)
+    assert said.startswith(
+        'Small pictures. Steps: 10 of 2 images, 20 of 1 images, 5 and then 10 of 2 images;'
+    )
+    assert '; PyTorch 2.13.0; a machine; ' in said
 
 
 def test_rows_come_back_from_the_file(tmp_path):
