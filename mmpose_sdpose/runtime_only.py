@@ -12,7 +12,7 @@ from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 
 #: What works without MMEngine; a part's own modules work where the part does.
-WORKS_ALONE = ('runtime', 'runtime_only', 'onnx_entry', 'compat', 'version')
+WORKS_ALONE = ('runtime', 'runtime_only', 'onnx_entry', 'side_colours', 'compat', 'version')
 #: Parts of which some modules work without MMEngine.
 WORKS_IN_PART = {'tools': ('check',), 'utils': ('files',)}
 

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..side_colours import side_colour
 from .model_file import ModelInfo
 from .people import People
 
-# Blue, green, red; the colours of the pose grid in mmpose_sdpose.visualization
-SIDES = {'left': (80, 170, 255), 'right': (255, 160, 60)}
-MIDDLE = (90, 220, 90)
 OUTLINE = (30, 30, 30)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 #: Keypoints that must be shown for the person's number to be.
@@ -82,11 +80,3 @@ def _draw_skeleton(
     for joint in joints:
         colour = side_colour(names[joint], names[joint])
         cv2.circle(image, fixed[joint], radius, colour, -1, cv2.LINE_AA, SHIFT)
-
-
-def side_colour(first: str, second: str) -> tuple[int, int, int]:
-    """Blue, green and red of a link between two keypoints: by the side that both are on."""
-    for side, colour in SIDES.items():
-        if side in first and side in second:
-            return colour
-    return MIDDLE

@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..side_colours import MIDDLE, SIDES, side_colour
+
 CELL = (192, 256)  # width and height of one person's picture, in pixels
-TRUE, PREDICTED = (255, 255, 255), {'left': (80, 170, 255), 'right': (255, 160, 60)}
-MIDDLE = (90, 220, 90)
+TRUE = (255, 255, 255)
 
 
 def draw_pose_grid(
@@ -57,28 +58,21 @@ def _draw_person(
         if seen[first] and seen[second]:
             cv2.line(cell, true[first], true[second], TRUE, 4, cv2.LINE_AA)
     for first, second in links:
-        colour = _colour(names[first], names[second])
+        colour = side_colour(names[first], names[second])
         cv2.line(cell, predicted[first], predicted[second], colour, 2, cv2.LINE_AA)
     for joint in np.flatnonzero(seen):
         cv2.circle(cell, true[joint], 4, TRUE, -1, cv2.LINE_AA)
     for joint, name in enumerate(names):
-        cv2.circle(cell, predicted[joint], 3, _colour(name, name), -1, cv2.LINE_AA)
+        cv2.circle(cell, predicted[joint], 3, side_colour(name, name), -1, cv2.LINE_AA)
     return cv2.rectangle(cell, (0, 0), (CELL[0] - 1, CELL[1] - 1), (0, 0, 0), 1)
-
-
-def _colour(first: str, second: str) -> tuple[int, int, int]:
-    for side, colour in PREDICTED.items():
-        if side in first and side in second:
-            return colour
-    return MIDDLE
 
 
 def _legend(width: int) -> np.ndarray:
     bar = np.full((28, width, 3), 30, np.uint8)
     entries = [
         ('white: annotated', TRUE),
-        ('predicted, left side', PREDICTED['left']),
-        ('predicted, right side', PREDICTED['right']),
+        ('predicted, left side', SIDES['left']),
+        ('predicted, right side', SIDES['right']),
         ('predicted, middle', MIDDLE),
     ]
     for index, (text, colour) in enumerate(entries):

@@ -207,6 +207,8 @@ def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
         build_subject(Spec(path, scope='flip'))
     with pytest.raises(FileNotFoundError, match='nothing.onnx'):
         build_subject(Spec('nothing.onnx'))
+    providers = 'onnxruntime.get_available_providers'
+    monkeypatch.setattr(providers, lambda: ['CPUExecutionProvider'])
     with pytest.raises(CannotMeasure, match='^no provider CUDA.*pip install onnxruntime-gpu'):
         build_subject(Spec(path, device='cuda'))
     (tmp_path / 'broken.onnx').write_text('<html>')

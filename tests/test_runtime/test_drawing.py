@@ -10,7 +10,8 @@ import pytest
 from .onnx_files import ENTRY
 
 from mmpose_sdpose.runtime import People, draw_people  # isort: skip
-from mmpose_sdpose.runtime.drawing import MIDDLE, SIDES, draw_text, line_width  # isort: skip
+from mmpose_sdpose.runtime.drawing import draw_text, line_width  # isort: skip
+from mmpose_sdpose.side_colours import MIDDLE, SIDES  # isort: skip
 from mmpose_sdpose.runtime.model_file import read_info  # isort: skip
 
 ENTRY = {**ENTRY, 'skeleton': [[1, 3], [2, 4], [1, 2]]}

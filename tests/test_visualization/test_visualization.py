@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mmpose_sdpose.side_colours import SIDES
 from mmpose_sdpose.visualization import draw_learning_curve, draw_pose_grid, read_scalars
-from mmpose_sdpose.visualization.pose_grid import CELL, PREDICTED, TRUE
+from mmpose_sdpose.visualization.pose_grid import CELL, TRUE
 
 
 def person(path, predicted) -> dict:
@@ -32,7 +33,7 @@ def test_joints_lie_where_they_were_predicted(tmp_path):
     def pixel(x, y):  # crop corner (26, 28), zoom 4
         return tuple(grid[header + int((y - 28) * 4), int((x - 26) * 4)])
 
-    assert pixel(60, 70) == PREDICTED['left']
+    assert pixel(60, 70) == SIDES['left']
     assert pixel(40, 40) == TRUE
     assert pixel(50, 50) == (0, 0, 0)
 
