@@ -10,8 +10,9 @@ micro = dict(
     _base_.micro_from_nothing,
     about='SynthPose of lone people who face the camera, at 96x64; SDPose and TokenPose: thin '
     'ResNet-18, 4 layers of 128 channels over 17 + 24 tokens, cross-entropy heatmaps; the others as '
-    'MMPose has them. Token models and RTMPose (at half the learning rate, which it needs) train their '
-    'backbone first, for half as many steps under a heatmap head; the others have the steps of both',
+    'MMPose has them. Token models and RTMPose (at a quarter of the learning rate, which it needs) '
+    'train their backbone first, for half as many steps under a heatmap head; the others have the '
+    'steps of both',
 )
 scales = dict(_delete_=True, micro=micro, small=_base_.small, full=_base_.full)
 
