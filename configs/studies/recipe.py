@@ -11,7 +11,9 @@ question = (
 squared_error = dict(
     _delete_=True, type='KeypointMSELoss', use_target_weight=True, loss_weight=100.0
 )
-cross_entropy = dict(_delete_=True, type='HeatmapCrossEntropyLoss', use_target_weight=True)
+cross_entropy = dict(
+    _delete_=True, type='HeatmapCrossEntropyLoss', use_target_weight=True, loss_weight=1.0
+)
 xavier = [
     dict(type='Xavier', layer='Linear', distribution='uniform'),
     dict(type='TruncNormal', layer='Conv2d', std=0.1),

@@ -70,6 +70,8 @@ def plan(
 ) -> list[Job]:
     """All jobs of a study at a scale, those that others need first; seed by seed.
 
+    Arms of the same config share one folder, and so one run, whichever of them was there first.
+
     Args:
         study: The study.
         scale: One of its scales.
@@ -81,7 +83,9 @@ def plan(
     Raises:
         ValueError: If a config does not go with the scale's recipe, or a name is unknown.
     """
-    jobs: dict[Path, Job] = {}
+    jobs: list[Job] = []
+    starts: dict[Path, Job] = {}
+    homes: dict[str, Path] = {}
     first: dict[str, Job] = {}  # a teacher is one for all seeds: what varies is what learns from it
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
@@ -90,16 +94,25 @@ def plan(
             model = scale.models[arm.model]
             needs = {name: first[name] for name in arm.needs}
             if 'start' in model:
-                start = _make_start(arm, model['start'], scale, options or {}, seed, out)
-                needs[START] = jobs.setdefault(start.folder, start)
+                start = _make_start(arm, model['start'], scale, options or {}, seed, out, homes)
+                if start.folder not in starts:
+                    jobs.append(start)
+                needs[START] = starts.setdefault(start.folder, start)
             stem = out / scale.name / arm.name
-            job = _make_job(arm, model, scale, needs, options or {}, seed, stem)
-            jobs[job.folder] = job
-            first.setdefault(arm.name, job)
-    return list(jobs.values())
+            jobs.append(_make_job(arm, model, scale, needs, options or {}, seed, stem, homes))
+            first.setdefault(arm.name, jobs[-1])
+    return jobs
 
 
-def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, seed: int, out: Path) -> Job:
+def _make_start(
+    arm: Arm,
+    model: dict,
+    scale: Scale,
+    options: dict,
+    seed: int,
+    out: Path,
+    homes: dict[str, Path],
+) -> Job:
     """The run in which an arm's backbone is trained first: all options but those of the arm's head."""
 
     def chosen(given: dict) -> dict:
@@ -111,7 +124,8 @@ def _make_start(arm: Arm, model: dict, scale: Scale, options: dict, seed: int, o
     first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone)
     scale = replace(scale, options=chosen(scale.options))
     # Arms whose backbones start alike share that run, whichever of them is there.
-    return _make_job(first, model, scale, {}, chosen(options), seed, out / scale.name / START)
+    stem = out / scale.name / START
+    return _make_job(first, model, scale, {}, chosen(options), seed, stem, homes)
 
 
 def _make_job(
@@ -122,10 +136,15 @@ def _make_job(
     options: dict,
     seed: int,
     stem: Path,
+    homes: dict[str, Path],
 ) -> Job:
-    """One training, in a folder that begins as ``stem`` does."""
+    """One training, in a folder that begins as ``stem`` does unless its config has one (``homes``)."""
     config, digest = resolve(arm, model, scale, needs, options)
-    folder = (stem.with_name(f'{stem.name}-{digest}') / f'seed{seed}').resolve()
+    before = sorted(stem.parent.glob(f'*-{digest}'))  # run under another arm's name
+    home = homes.setdefault(
+        digest, before[0] if before else stem.with_name(f'{stem.name}-{digest}')
+    )
+    folder = (home / f'seed{seed}').resolve()
     config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
     return Job(arm, seed, config, folder, list(needs.values()), needs.get(START))
 

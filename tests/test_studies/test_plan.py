@@ -18,6 +18,15 @@ def test_the_same_config_has_the_same_folder_whatever_the_study(tmp_path):
     assert alone['a'] == together['a']
 
 
+def test_arms_of_the_same_config_share_a_run_under_the_first_name(tmp_path):
+    one, two = (arm(name, model__head__num_cycles=1) for name in ('one', 'two'))
+    planned = folders(tmp_path, one, two)
+    assert set(planned) == {'one', 'two'}
+    assert planned['one'] == planned['two'] and planned['one'].startswith('one-')
+    (tmp_path / 'micro' / planned['one']).mkdir(parents=True)
+    assert folders(tmp_path, two) == {'two': planned['one']}
+
+
 def test_a_changed_option_has_another_folder(tmp_path):
     one = folders(tmp_path, arm('a', model__head__num_cycles=1))
     two = folders(tmp_path, arm('a', model__head__num_cycles=2))

@@ -67,7 +67,11 @@ def test_without_the_reference_nothing_is_compared():
 
 
 def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(tmp_path):
-    of_all = study(arm('a'), Arm('b', 'b', 'sdpose', group='x'), Arm('c', 'c', 'sdpose', group='x'))
+    others = (
+        Arm(name, name, 'sdpose', {'model.head.num_cycles': cycles}, group='x')
+        for name, cycles in (('b', 2), ('c', 3))
+    )
+    of_all = study(arm('a', model__head__num_cycles=1), *others)
     jobs = plan(of_all, SCALE, tmp_path, seeds=2)
     jobs.append(replace(jobs[0], arm=arm('a_start'), folder=tmp_path / 'start-1/seed1'))
     jobs[1].start = jobs[-1]
