@@ -24,6 +24,11 @@ recipes = dict(
     cross_entropy=('cross-entropy', 'sdpose', {'model.head.loss': cross_entropy}),
     xavier=('Xavier initialisation', 'sdpose', {'model.head.init_cfg': xavier}),
     normal=('truncated normal initialisation', 'sdpose', {'model.head.init_cfg': None}),
+    normal_faster=(
+        'truncated normal, twice the learning rate',
+        'sdpose',
+        {'model.head.init_cfg': None, 'optim_wrapper.optimizer.lr': 2e-3},
+    ),
     quarter=('a quarter of the batch', 'sdpose_quarter_batch', {}),
     slower=('half the learning rate', 'sdpose', {'optim_wrapper.optimizer.lr': 5e-4}),
     faster=('twice the learning rate', 'sdpose', {'optim_wrapper.optimizer.lr': 2e-3}),

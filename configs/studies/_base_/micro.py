@@ -102,8 +102,8 @@ caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, o
 # From random weights with all the steps, RTMPose left the mean pose in 2 of 5 runs (AP of -t by seed:
 # 0.174, 0.178, 0.045; of -s: 0.041, 0.035) at half the others' learning rate, in none of 2 at theirs.
 # Its published trainings start from a CSPNeXt that was trained under a heatmap head: so do these. Even
-# so -s needs a quarter of the rate (AP of seed 1: 0.040 at the others' rate, 0.069 at half of it after the
-# same start, 0.137 at a quarter in both).
+# so -s needs a quarter of the rate (AP of seed 1: 0.040 at the others' rate, 0.069 at half of it after
+# the same start, 0.137 at a quarter in both).
 cspnext = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/cspnext-'
 keypoints_of_coco = {
     'model.head.out_channels': 17,
