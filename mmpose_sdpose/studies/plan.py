@@ -59,6 +59,28 @@ class Job:
     def done(self) -> bool:
         return (self.folder / RESULT).is_file()
 
+    @property
+    def digest(self) -> str:
+        """Of the config; the folder it is in may bear the name of another arm that has the same."""
+        return self.folder.parent.name.rpartition('-')[2]
+
+
+class _Folders:
+    """Where the runs of a scale are: one folder for each config, named after the first arm that had it.
+
+    Args:
+        root: Folder of the scale.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        there = sorted(root.glob('*-*'), reverse=True)
+        self.homes = {path.name.rpartition('-')[2]: path for path in there}
+
+    def of(self, name: str, digest: str, seed: int) -> Path:
+        home = self.homes.setdefault(digest, self.root / f'{name}-{digest}')
+        return (home / f'seed{seed}').resolve()
+
 
 def plan(
     study: Study,
@@ -85,7 +107,7 @@ def plan(
     """
     jobs: list[Job] = []
     starts: dict[Path, Job] = {}
-    homes: dict[str, Path] = {}
+    folders = _Folders(out / scale.name)
     first: dict[str, Job] = {}  # a teacher is one for all seeds: what varies is what learns from it
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
@@ -94,24 +116,17 @@ def plan(
             model = scale.models[arm.model]
             needs = {name: first[name] for name in arm.needs}
             if 'start' in model:
-                start = _make_start(arm, model['start'], scale, options or {}, seed, out, homes)
+                start = _make_start(arm, model['start'], scale, options or {}, seed, folders)
                 if start.folder not in starts:
                     jobs.append(start)
                 needs[START] = starts.setdefault(start.folder, start)
-            stem = out / scale.name / arm.name
-            jobs.append(_make_job(arm, model, scale, needs, options or {}, seed, stem, homes))
+            jobs.append(_make_job(arm, model, scale, needs, options or {}, seed, folders, arm.name))
             first.setdefault(arm.name, jobs[-1])
     return jobs
 
 
 def _make_start(
-    arm: Arm,
-    model: dict,
-    scale: Scale,
-    options: dict,
-    seed: int,
-    out: Path,
-    homes: dict[str, Path],
+    arm: Arm, model: dict, scale: Scale, options: dict, seed: int, folders: _Folders
 ) -> Job:
     """The run in which an arm's backbone is trained first: all options but those of the arm's head."""
 
@@ -124,8 +139,7 @@ def _make_start(
     first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone)
     scale = replace(scale, options=chosen(scale.options))
     # Arms whose backbones start alike share that run, whichever of them is there.
-    stem = out / scale.name / START
-    return _make_job(first, model, scale, {}, chosen(options), seed, stem, homes)
+    return _make_job(first, model, scale, {}, chosen(options), seed, folders, START)
 
 
 def _make_job(
@@ -135,16 +149,12 @@ def _make_job(
     needs: dict[str, Job],
     options: dict,
     seed: int,
-    stem: Path,
-    homes: dict[str, Path],
+    folders: _Folders,
+    name: str,
 ) -> Job:
-    """One training, in a folder that begins as ``stem`` does unless its config has one (``homes``)."""
+    """One training; its folder is called ``name`` unless its config has one."""
     config, digest = resolve(arm, model, scale, needs, options)
-    before = sorted(stem.parent.glob(f'*-{digest}'))  # run under another arm's name
-    home = homes.setdefault(
-        digest, before[0] if before else stem.with_name(f'{stem.name}-{digest}')
-    )
-    folder = (home / f'seed{seed}').resolve()
+    folder = folders.of(name, digest, seed)
     config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
     return Job(arm, seed, config, folder, list(needs.values()), needs.get(START))
 
@@ -159,7 +169,7 @@ def resolve(
         config.merge_from_dict(deepcopy(_on_the_student(config, layer)))  # it writes into it
     text = json.dumps(config.to_dict(), sort_keys=True, default=str)
     for name, job in needs.items():
-        run = job.folder.parent.name + (' of the same seed' if name == START else '')
+        run = f'{name}-{job.digest}' + (' of the same seed' if name == START else '')
         text = text.replace(CHECKPOINT_OF + name, run)
     return _with_checkpoints(config, needs), hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -112,17 +112,16 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
     floor = mean_pose(jobs[0])  # also finds out whether the data is there
     threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
     failures = follow(jobs, args.jobs, threads)
-    if not any(job.done and job.arm in study.arms for job in jobs):
+    finished = [job for job in jobs if job.done and job.arm in study.arms]
+    if not finished:
         print('study: no run has ended well', file=sys.stderr)
         return 1
     device = 'cuda' if torch.cuda.is_available() else 'cpu'  # as the runner chooses
     rows = rows_of(
-        jobs,
+        finished,
         study,
         scale.name,
-        measure_latency([job for job in jobs if job.arm in study.arms], device, threads)
-        if args.latency
-        else {},
+        measure_latency(finished, device, threads) if args.latency else {},
         mean_pose_ap=round(floor, 5),
         machine=describe_machine(device, threads),
         command='mim run mmpose_sdpose study ' + shlex.join(sys.argv[1:]),
@@ -186,7 +185,7 @@ def _line(event: Event) -> str:
 def measure_latency(jobs: list[Job], device: str, threads: int) -> dict[str, float]:
     """Median latency of every arm's network, one image, in turn in one run: milliseconds."""
     be_quiet()
-    first = {job.arm.name: job for job in jobs if job.done and not job.arm.once}
+    first = {job.arm.name: job for job in jobs if not job.arm.once}
     specs = [
         Spec(str(job.folder / 'config.py'), device=device, threads=threads)
         for job in first.values()

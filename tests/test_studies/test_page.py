@@ -13,6 +13,10 @@ PAGE = Path(__file__).parents[2] / 'projects/studies/README.md'
 RESULTS = sorted(PAGE.parent.glob('*.csv'))
 
 
+def unwrapped_page() -> str:
+    return ' '.join(PAGE.read_text().split())
+
+
 def test_there_are_results():
     assert RESULTS
 
@@ -29,9 +33,8 @@ def test_the_table_of_a_study_is_the_one_of_its_rows(path):
 def test_every_table_says_data_steps_machine_and_command(path):
     rows = read_rows(path)
     scale = read_study(rows[0]['study']).scales[rows[0]['scale']]
-    page = ' '.join(PAGE.read_text().split())
-    assert protocol(scale.about, rows) in page
-    assert f'`{rows[0]["command"]}`' in page
+    assert protocol(scale.about, rows) in unwrapped_page()
+    assert f'`{rows[0]["command"]}`' in unwrapped_page()
 
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
@@ -47,7 +50,6 @@ def test_the_runs_are_those_of_the_study(path):
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_every_run_has_left_the_mean_pose_or_the_page_says_so(path):
-    page = ' '.join(PAGE.read_text().split())
     for row in read_rows(path):
         left = row['ap'] > 10 * row['mean_pose_ap'] + 0.02
-        assert left or f'{row["label"]}* stays on the mean pose' in page, row['label']
+        assert left or f'{row["label"]}* stays on the mean pose' in unwrapped_page(), row['label']

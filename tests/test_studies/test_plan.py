@@ -57,6 +57,18 @@ def test_a_student_learns_from_the_teacher_of_the_first_seed(tmp_path):
         assert job.config.model.teacher_ckpt == str(jobs[0].folder / 'weights.pth')
 
 
+def test_under_whose_name_a_teacher_was_run_is_nothing_to_its_students(tmp_path):
+    teacher = Arm('teacher', 'teacher', 'sdpose', once=True)
+    student = arm('student', 'distilled', model__teacher_ckpt='run:teacher')
+    before = plan(study(teacher, student), SCALE, tmp_path, seeds=1)
+    elsewhere = tmp_path / 'micro' / f'earlier-{before[0].digest}'
+    elsewhere.mkdir(parents=True)
+    after = plan(study(teacher, student), SCALE, tmp_path, seeds=1)
+    assert after[0].folder.parent == elsewhere.resolve()
+    assert after[1].folder == before[1].folder
+    assert after[1].config.model.teacher_ckpt == str(after[0].folder / 'weights.pth')
+
+
 def test_a_backbone_that_is_trained_first_is_shared_by_all_that_start_alike(tmp_path):
     begun = dict(config=HEATMAPS_N, options={'optim_wrapper.optimizer.lr': 2e-3})
     begins = Scale('micro', 'tiny', dict(sdpose=dict(SCALE.models['sdpose'], start=begun)), RECIPE)
