@@ -7,7 +7,8 @@ PY := $(VENV)/bin/python
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 SOURCES := setup.py pyproject.toml model-index.yml README.md \
-	$(shell find mmpose_sdpose configs -type f -not -path '*/__pycache__/*' -not -path '*/.mim/*')
+	$(shell find mmpose_sdpose configs projects/runtime/sdpose_runtime projects/synthpose/sdpose_synth -type f \
+		-not -path '*/__pycache__/*' -not -path '*/.mim/*')
 
 .PHONY: install demo test test-slow check format clean
 

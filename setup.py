@@ -10,6 +10,8 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+#: Import roots beside the plugin, and the folders they are in.
+NEIGHBOURS = {'sdpose_runtime': 'projects/runtime', 'sdpose_synth': 'projects/synthpose'}
 
 
 class BuildWithMim(build_py):
@@ -45,18 +47,24 @@ setup(
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    packages=find_packages(include=['mmpose_sdpose', 'mmpose_sdpose.*']),
+    packages=[
+        *find_packages(include=['mmpose_sdpose', 'mmpose_sdpose.*']),
+        *(name for root in NEIGHBOURS.values() for name in find_packages(root)),
+    ],
+    package_dir={name: f'{root}/{name}' for name, root in NEIGHBOURS.items()},
     package_data={'mmpose_sdpose': ['weights/*.pth']},
     include_package_data=False,
+    entry_points={'console_scripts': ['sdpose-runtime = sdpose_runtime.cli:main']},
     python_requires='>=3.9,<3.13',
     # MMPose and MMCV are not listed: pip would resolve chumpy with them, whose source no longer
     # builds, and the install would fail even where MMPose is present. The import checks instead.
     install_requires=[],
     extras_require={
-        # All that mmpose_sdpose.runtime imports. OpenCV 5 warps images differently by a few grey levels.
-        # Headless: no window is opened, and a bare machine has no libGL. Where opencv-python is
-        # installed already, `pip install onnxruntime` is all that is missing.
+        # All that sdpose_runtime needs on a bare machine. OpenCV 5 warps images differently by a few
+        # grey levels. Headless: no window is opened, and a bare machine has no libGL.
         'runtime': ['numpy', 'opencv-python-headless<5', 'onnxruntime'],
+        # The same beside MMPose, which brings an OpenCV of its own: a second one would overwrite it.
+        'onnx': ['numpy', 'onnxruntime'],
     },
     classifiers=[
         'Development Status :: 4 - Beta',

@@ -1,17 +1,11 @@
-"""SDPose and TokenPose for MMPose 1.x. Importing this package registers all its parts.
-
-Where MMEngine is not installed, and where the program being run is the runtime, nothing is registered:
-``mmpose_sdpose.runtime`` needs neither MMEngine nor MMPose nor PyTorch, and does not wait for them.
-"""
+"""SDPose, LADPose, TokenPose and DistilPose for MMPose 1.x; importing this registers their parts."""
 
 from .compat import (
     allow_distributed_on_cpu,
     allow_mmengine_checkpoints,
     import_mmpose,
     is_check_run,
-    is_runtime_run,
 )
-from .runtime_only import guard_mmpose_parts, is_installed
 from .version import __version__
 
 __all__ = ['__version__']
@@ -30,7 +24,8 @@ def _check_versions() -> None:
         except ImportError as error:
             raise ImportError(
                 f'mmpose_sdpose needs {name} {lowest} or later, whose import failed with: {error}. '
-                f'{_CHECK} lists what is missing and how to mend it.'
+                f'{_CHECK} lists what is missing and how to mend it. (Exported models run without: '
+                '`import sdpose_runtime`.)'
             ) from error
         from mmengine.utils import digit_version
 
@@ -41,9 +36,7 @@ def _check_versions() -> None:
             )
 
 
-if not is_installed('mmengine'):
-    guard_mmpose_parts(__name__, f'{_CHECK} lists what is missing and how to mend it.')
-elif not is_check_run() and not is_runtime_run():
+if not is_check_run():
     _check_versions()
     allow_mmengine_checkpoints()
     allow_distributed_on_cpu()

@@ -218,11 +218,3 @@ def is_check_run() -> bool:
     Python 3.9 does not keep its command line: there, start the tool by its path.
     """
     return 'mmpose_sdpose.tools.check' in getattr(sys, 'orig_argv', ())
-
-
-def is_runtime_run() -> bool:
-    """Whether Python was started as ``python -m mmpose_sdpose.runtime``, which uses nothing of MMPose.
-
-    Python 3.9 does not keep its command line: there the runtime starts too, after MMPose is imported.
-    """
-    return 'mmpose_sdpose.runtime' in getattr(sys, 'orig_argv', ())

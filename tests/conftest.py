@@ -1,14 +1,11 @@
+"""What tests of all packages share: no PyTorch is needed here."""
+
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
 import pytest
-import torch
-
-import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-
-torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else 2)
 
 
 @pytest.fixture

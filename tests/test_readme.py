@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from mmpose_sdpose.configs import model_configs
 
-from mmpose_sdpose.utils.configs import model_configs
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'projects').rglob('*.md'))]

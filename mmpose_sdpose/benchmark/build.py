@@ -4,7 +4,7 @@ import warnings
 
 from mmengine.logging import MMLogger
 
-from ..utils.complexity import Complexity
+from ..evaluation.complexity import Complexity
 from .onnx_subject import build_onnx_subject, cost_of_file
 from .pytorch_subject import build_pytorch_subject, cost_of_config
 from .subject import CannotMeasure, Spec, Subject

@@ -6,10 +6,11 @@ from functools import cache
 import cv2
 import numpy as np
 
-from ..datasets.synthpose import make_sample
-from ..runtime import Boxes, PoseModel, Stopwatch, draw_people
-from ..runtime.pipeline import PipelineOptions, PosePipeline
-from ..runtime.sources import Frame
+from sdpose_runtime import Boxes, PoseModel, Stopwatch, draw_people
+from sdpose_runtime.pipeline import PipelineOptions, PosePipeline
+from sdpose_runtime.sources import Frame
+from sdpose_synth import make_sample
+
 from .onnx_subject import PROVIDERS, import_sessions
 from .subject import PEOPLE_OF_CLIP, CannotMeasure, Spec, Subject
 from .timing import timed

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..onnx_entry import KEY
-from ..utils.complexity import Complexity
-from ..utils.configs import input_size
+from sdpose_runtime.metadata_format import KEY
+
+from ..configs import input_size
+from ..evaluation.complexity import Complexity
 from .made_up_data import made_up_boxes, made_up_image
 from .pytorch_subject import cost_of_config
 from .subject import CannotMeasure, Spec, Subject
@@ -75,7 +76,7 @@ def import_sessions(source: str) -> ModuleType:
     try:
         import onnxruntime  # noqa: F401  the one that may be missing
 
-        from ..runtime import sessions
+        from sdpose_runtime import sessions
     except ImportError as error:
         raise CannotMeasure(
             f'{source} needs ONNX Runtime, which cannot be imported ({error}): '
@@ -107,7 +108,7 @@ def _pipeline(spec: Spec) -> Callable[[], object]:
             f'{spec.source}: the flip test of an ONNX file is part of --scope pipeline; say '
             '--scope pipeline --flip'
         )
-    from ..runtime import PoseModel
+    from sdpose_runtime import PoseModel
 
     try:
         model = PoseModel(spec.source, spec.threads, [PROVIDERS[spec.device]], max_batch=spec.batch)

@@ -13,8 +13,8 @@ from mmengine.model import revert_sync_batchnorm
 from mmpose.models import TopdownPoseEstimator
 from torch import nn
 
-from ..utils.complexity import Complexity, measure_complexity
-from ..utils.configs import build_model, input_size, read_config
+from ..configs import build_model, input_size, read_config
+from ..evaluation.complexity import Complexity, measure_complexity
 from . import made_up_data
 from .all_cycles import EveryOutput, compute_all_cycles
 from .subject import CannotMeasure, Spec, Subject

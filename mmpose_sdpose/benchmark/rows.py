@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from ..utils.files import whole_file
+from sdpose_runtime.files import whole_file
+
 from .machine import describe_machine
 from .run import Result
 from .subject import PARTS

@@ -6,17 +6,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
-from ..utils.complexity import Complexity
+from ..evaluation.complexity import Complexity
 from .build import build_subject, cost_of
 from .matrix_product import MatrixProduct
 from .memory import peak_memory_of
@@ -96,19 +88,6 @@ def _cost_of(subject: Subject) -> Complexity | None:
     cost, notes = cost_of(subject.spec)
     subject.notes += notes
     return cost
-
-
-def progress_bar() -> Progress:
-    """On stderr, so that tables can be redirected."""
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn('left'),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
 
 
 def _build_all(

@@ -56,7 +56,7 @@ class Spec:
     """What is to be measured; plain data, so that another process can build the same.
 
     Args:
-        source: A config as :func:`~mmpose_sdpose.utils.configs.read_config` takes it, or an ONNX file.
+        source: A config as :func:`~mmpose_sdpose.configs.read_config` takes it, or an ONNX file.
         batch: Images of a pass.
         scope: A name of :data:`SCOPES`.
         device: ``cpu`` or ``cuda``.

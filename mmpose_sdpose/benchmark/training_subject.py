@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..utils.configs import build_model, input_size
+from ..configs import build_model, input_size
 from . import made_up_data
 from .all_cycles import make_attention_explicit
 from .pytorch_subject import fill_with_random_weights, in_one_line, open_config, stand_in_notes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from ..utils import whole_file
+from sdpose_runtime.files import whole_file
 
 
 class AtomicLocalBackend(LocalBackend):

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.runner import CheckpointLoader
 
-from ..utils import read_checkpoint
+from ..checkpoint import read_checkpoint
 
 PREFIX = 'mmpose_sdpose://'
 WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'

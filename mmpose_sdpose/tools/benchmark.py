@@ -15,17 +15,18 @@ import shlex
 import sys
 from pathlib import Path
 
-import torch
-from rich.console import Console
-
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.benchmark.build import be_quiet
 from mmpose_sdpose.benchmark.machine import describe_machine
 from mmpose_sdpose.benchmark.plan import plan
 from mmpose_sdpose.benchmark.rows import Row, columns_of, read_rows, row_of, write_rows
-from mmpose_sdpose.benchmark.run import Result, progress_bar, run_benchmark
+from mmpose_sdpose.benchmark.run import Result, run_benchmark
 from mmpose_sdpose.benchmark.subject import SCOPES, CannotMeasure, Spec, TrainingOptions
 from mmpose_sdpose.benchmark.tables import table_of
+from mmpose_sdpose.tools.console import fail, progress_bar
+
+import torch
+from rich.console import Console
 
 
 def parse_args() -> argparse.Namespace:
@@ -166,9 +167,9 @@ def main() -> int:
             rows = before + [row_of(result, command) for result in results]
             write_rows(args.csv, columns_of(args.scope), rows)
     except (CannotMeasure, OSError, KeyError) as error:
-        return _fail(str(error), 1)
+        return fail('benchmark', error)
     except KeyboardInterrupt:
-        return _fail('stopped; nothing was written', 130)
+        return fail('benchmark', 'stopped; nothing was written', 130)
     return 0
 
 
@@ -188,11 +189,6 @@ def rows_before(args: argparse.Namespace) -> list[Row]:
         return read_rows(args.csv, columns_of(args.scope)) if there else []
     except (OSError, ValueError) as error:
         raise CannotMeasure(f'--csv {args.csv}: {error}') from error
-
-
-def _fail(message: str, code: int) -> int:
-    print(f'benchmark: {message}', file=sys.stderr)
-    return code
 
 
 if __name__ == '__main__':

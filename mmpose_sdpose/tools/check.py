@@ -118,7 +118,7 @@ PACKAGES = (
     ),
 )
 
-# What mmpose_sdpose.runtime imports
+# What sdpose_runtime imports
 RUNTIME_PROOF = 'import numpy, cv2, onnxruntime'
 
 # What a run imports, what `mmpose::` in a config asks for, and a checkpoint as MMEngine writes it
@@ -257,13 +257,13 @@ def print_mends(findings: list[Finding]) -> None:
 
 def runtime_verdict(error: str) -> str:
     if not error:
-        return 'mmpose_sdpose.runtime can run: exported models, without MMPose.'
+        return 'sdpose_runtime can run: exported models, without MMPose.'
     mend = (
         'pip install onnxruntime'
         if 'onnxruntime' in error
         else 'pip install "mmpose_sdpose[runtime]"'
     )
-    return f'mmpose_sdpose.runtime, for exported models, cannot run ({error}): {mend}'
+    return f'sdpose_runtime, for exported models, cannot run ({error}): {mend}'
 
 
 def verdict(findings: list[Finding], error: str) -> str:

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.utils import read_state_dict, write_checkpoint
-from mmpose_sdpose.utils.configs import build_model, coco_configs, find_config
-from mmpose_sdpose.utils.official_checkpoint import convert_state_dict
+from mmpose_sdpose.checkpoint import read_state_dict, write_checkpoint
+from mmpose_sdpose.configs import build_model, coco_configs, find_config
+from mmpose_sdpose.official_checkpoint import convert_state_dict
+from mmpose_sdpose.tools.console import fail
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,8 +60,7 @@ def main() -> int:
         config, state_dict = convert(args.src, args.config)
         write_checkpoint(dict(state_dict=state_dict), args.dst, args.overwrite)
     except (OSError, ValueError) as error:
-        print(f'convert_checkpoint: {error}', file=sys.stderr)
-        return 1
+        return fail('convert_checkpoint', error)
     print(f'{len(state_dict)} entries converted for {config.name}')
     print(f'mim test mmpose_sdpose {config.name} --checkpoint {args.dst}')
     return 0

@@ -15,6 +15,12 @@ import sys
 import time
 from pathlib import Path
 
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.configs import find_config
+from mmpose_sdpose.evaluation import mean_pose_metrics
+from mmpose_sdpose.tools.console import fail
+from mmpose_sdpose.visualization import draw_learning_curve, draw_pose_grid, read_scalars
+
 import mmengine
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -22,11 +28,7 @@ from mmpose.registry import DATASETS
 from rich.console import Console
 from rich.table import Table
 
-import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.evaluation import mean_pose_metrics
-from mmpose_sdpose.utils import whole_file
-from mmpose_sdpose.utils.configs import find_config
-from mmpose_sdpose.visualization import draw_learning_curve, draw_pose_grid, read_scalars
+from sdpose_runtime.files import whole_file
 
 CONFIG = 'td-hm_sdpose-demo_1xb32-4e_synthpose-128x96.py'
 CONSOLE = Console(highlight=False)
@@ -80,7 +82,7 @@ class Demo:
         self.report(scores, [checkpoint, *pictures], time.monotonic() - began)
 
     def make_data(self) -> None:
-        tool = [sys.executable, '-m', 'mmpose_sdpose.tools.make_synthpose']
+        tool = [sys.executable, '-m', 'sdpose_synth']
         if subprocess.run([*tool, '--out', str(self.data), *self.sizes]).returncode:
             raise StepFailed('the data set could not be made, see above')
 
@@ -181,8 +183,7 @@ def main() -> int:
     try:
         Demo(parse_args()).run()
     except (StepFailed, OSError) as error:
-        CONSOLE.print(f'demo: {error}', style='red', soft_wrap=True)
-        return 1
+        return fail('demo', error)
     return 0
 
 

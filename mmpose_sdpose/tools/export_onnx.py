@@ -16,21 +16,23 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.configs import read_config
+from mmpose_sdpose.export.evaluate import PeopleToTest, evaluate, read_test_data
+from mmpose_sdpose.export.export import Exported, export
+from mmpose_sdpose.export.graph_estimator import with_graph
+from mmpose_sdpose.export.inputs import LEAST_IMAGES
+from mmpose_sdpose.export.packages import ExportNotPossible
+from mmpose_sdpose.export.report import ap_table, summary
+from mmpose_sdpose.export.request import Request
+from mmpose_sdpose.export.session import OnnxSession
+from mmpose_sdpose.tools.console import fail
+
 from mmpose.models import TopdownPoseEstimator
 from rich.console import Console
 from rich.progress import Progress
 
-import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.deployment.evaluate import PeopleToTest, evaluate, read_test_data
-from mmpose_sdpose.deployment.export import Exported, export
-from mmpose_sdpose.deployment.graph_estimator import with_graph
-from mmpose_sdpose.deployment.inputs import LEAST_IMAGES
-from mmpose_sdpose.deployment.packages import ExportNotPossible
-from mmpose_sdpose.deployment.report import ap_table, summary
-from mmpose_sdpose.deployment.request import Request
-from mmpose_sdpose.deployment.session import OnnxSession
-from mmpose_sdpose.utils import whole_file
-from mmpose_sdpose.utils.configs import read_config
+from sdpose_runtime.files import whole_file
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -130,11 +132,9 @@ def main(argv: list[str] | None = None) -> int:
             if data is not None:
                 console.print(ap_table(_evaluate(exported, data, console)))
     except (ExportNotPossible, OSError, ValueError, KeyError) as error:
-        print(f'export_onnx: {error}', file=sys.stderr)
-        return 1
+        return fail('export_onnx', error)
     except KeyboardInterrupt:
-        print('export_onnx: stopped', file=sys.stderr)
-        return 130
+        return fail('export_onnx', 'stopped', 130)
     return 0
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.configs import build_model, find_config, input_size, plain_configs
+from mmpose_sdpose.evaluation.complexity import measure_complexity
+from mmpose_sdpose.tools.console import fail
+
 from rich.console import Console
 from rich.table import Table
-
-import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.utils.complexity import measure_complexity
-from mmpose_sdpose.utils.configs import build_model, find_config, input_size, plain_configs
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,8 +38,7 @@ def main() -> int:
                 f'{cost.flops_with_attention / 1e9:.3f}',
             )
     except (FileNotFoundError, KeyError) as error:
-        print(f'get_flops: {error}', file=sys.stderr)
-        return 1
+        return fail('get_flops', error)
     # A wide console keeps config names whole where the output goes into a file.
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     print('GFLOPs: multiply-adds as the papers print them (MMCV 1.x), one cycle, one image;')

@@ -7,7 +7,8 @@ import os
 import sys
 
 import mmpose_sdpose  # noqa: F401  lets MMEngine's checkpoints be read
-from mmpose_sdpose.utils import read_state_dict, write_checkpoint
+from mmpose_sdpose.checkpoint import read_state_dict, write_checkpoint
+from mmpose_sdpose.tools.console import fail
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,8 +28,7 @@ def main() -> int:
         }
         write_checkpoint(dict(state_dict=weights), args.dst, args.overwrite)
     except (OSError, ValueError) as error:
-        print(f'publish_checkpoint: {error}', file=sys.stderr)
-        return 1
+        return fail('publish_checkpoint', error)
     print(f'{args.dst}: {len(weights)} entries, {os.path.getsize(args.dst) / 1e6:.1f} MB')
     return 0
 

@@ -7,6 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.checkpoint import fetch_state_dict, list_misfits
+from mmpose_sdpose.configs import read_config, read_metainfo
+from mmpose_sdpose.datasets.coco_people import CocoPeople, read_image, to_sample
+from mmpose_sdpose.tools.console import fail
+from mmpose_sdpose.visualization import AttentionChoice, draw_attention
+from mmpose_sdpose.visualization.attention_plan import check_choice
+
 import cv2
 import torch
 from mmengine.config import Config, DictAction
@@ -17,17 +25,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.utils import fetch_state_dict, list_misfits, whole_file
-from mmpose_sdpose.utils.configs import read_config
-from mmpose_sdpose.visualization import AttentionChoice, draw_attention
-from mmpose_sdpose.visualization.attention_people import (
-    Boxes,
-    read_image,
-    read_metainfo,
-    to_pipeline,
-)
-from mmpose_sdpose.visualization.attention_plan import check_choice
+from sdpose_runtime.files import whole_file
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -78,8 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         for path in _draw_all(args):
             Console().print(str(path), soft_wrap=True, markup=False, highlight=False)
     except (OSError, ValueError, KeyError) as error:
-        print(f'visualize_attention: {error}', file=sys.stderr)
-        return 1
+        return fail('visualize_attention', error)
     return 0
 
 
@@ -115,7 +112,7 @@ def _read_people(
     args: argparse.Namespace, pipeline: Compose, metainfo: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """People as the pipeline packs them, by the name of their picture."""
-    boxes = args.boxes and Boxes(args.boxes)
+    boxes = args.boxes and CocoPeople(args.boxes)
     people = {}
     for path in args.images:
         image = read_image(path)
@@ -126,7 +123,7 @@ def _read_people(
                 raise ValueError(
                     f'two images are called {Path(path).stem}: draw one after the other'
                 )
-            people[name] = pipeline(to_pipeline(image, person, metainfo))
+            people[name] = pipeline(to_sample(image, person, metainfo))
     return people
 
 

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, CheckpointLoader, Runner, find_latest_checkpoint
 from mmpose.registry import HOOKS
 
-from ...utils import READS_SAFELY, list_misfits, read_checkpoint
+from ...checkpoint import READS_SAFELY, list_misfits, read_checkpoint
 from .plain_model import plain_model
 
 

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from torch import nn
 
-from ...utils.complexity import measure_complexity
+from ...evaluation.complexity import measure_complexity
 from .plain_model import plain_model
 
 

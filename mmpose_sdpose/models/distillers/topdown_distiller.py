@@ -11,8 +11,8 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...utils import fetch_state_dict, list_misfits
-from ...utils.configs import read_config
+from ...checkpoint import fetch_state_dict, list_misfits
+from ...configs import read_config
 from ..heads.token_head import keypoint_weights
 from .checks import check_losses
 from .comparisons import COMPARISONS

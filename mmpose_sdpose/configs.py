@@ -1,0 +1,118 @@
+"""Where the package's configs are: beside the package in a checkout, in ``.mim`` once installed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import init_default_scope
+from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.registry import MODELS
+from torch import nn
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def configs_dir() -> Path:
+    """The folder ``configs`` of this package.
+
+    Raises:
+        FileNotFoundError: If the package was installed without it.
+    """
+    for folder in (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs'):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f'no configs in {_PACKAGE}: install the package with pip')
+
+
+def model_configs() -> list[Path]:
+    """Every config of a model, without the bases."""
+    return sorted(
+        path
+        for family in configs_dir().iterdir()
+        if family.is_dir() and family.name != '_base_'
+        for path in family.rglob('*.py')
+    )
+
+
+def plain_configs() -> list[Path]:
+    """Model configs without the variants that only train or test the same model in another way."""
+    return [path for path in model_configs() if re.match(r'td-(hm|reg)(_[^_]+){3}$', path.stem)]
+
+
+def coco_configs(method: str) -> list[Path]:
+    """The plain COCO configs of a method (``sdpose``, ...): those the official weights are for."""
+    folder = configs_dir() / 'body_2d_keypoint' / method / 'coco'
+    return [path for path in plain_configs() if path.parent == folder]
+
+
+def find_config(name: str | Path) -> Path:
+    """A config by its path, or by its file name among the package's own (``.py`` may be left out).
+
+    Raises:
+        FileNotFoundError: If there is none; names those that come close.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    wanted = str(name).removesuffix('.py')
+    configs = {path.stem: path for path in model_configs()}
+    if wanted in configs:
+        return configs[wanted]
+    close = [
+        stem for stem in configs if any(part in stem for part in Path(wanted).name.split('_')[1:2])
+    ]
+    raise FileNotFoundError(
+        f'no config {name}: neither a file nor one of\n  ' + '\n  '.join(close or configs)
+    )
+
+
+def read_config(name: str | Path) -> Config:
+    """A config by its path, its file name among ours, or as ``mmpose::PATH`` among MMPose's.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    return get_config(name) if '::' in str(name) else Config.fromfile(find_config(name))
+
+
+def build_model(config: str | Path | Config) -> nn.Module:
+    """The model of a config (of a distillation: the student) from random weights, not from a URL."""
+    cfg = deepcopy(config) if isinstance(config, Config) else read_config(config)
+    model = cfg.model.get('student', cfg.model)
+    if isinstance(model, str):
+        return build_model(model)
+    model.backbone.pop('init_cfg', None)
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    return MODELS.build(model)
+
+
+def input_size(config: str | Path) -> tuple[int, int]:
+    """Width and height of a config's input, in pixels.
+
+    Raises:
+        KeyError: If the config names no codec with an input size.
+    """
+    cfg = read_config(config)
+    codec = cfg.get('codec') or cfg.model.head.get('decoder') or {}
+    if 'input_size' not in codec:
+        raise KeyError(f'{config} has no codec with an input_size')
+    return tuple(codec['input_size'])
+
+
+def read_metainfo(config: Config) -> dict[str, Any]:
+    """Keypoint names, skeleton and more of the data that a config tests on.
+
+    Raises:
+        ValueError: If it names no test data.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # MMPose says that it found a file where it always is
+        metainfo = dataset_meta_from_config(config, 'test')
+    if metainfo is None:
+        raise ValueError('the config has no test_dataloader.dataset, which names the keypoints')
+    return metainfo

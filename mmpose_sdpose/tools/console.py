@@ -1,0 +1,42 @@
+"""How the tools speak to the terminal: one progress bar, one way to fail."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+def progress_bar(console: Console | None = None) -> Progress:
+    """Work done, of how much, and the time left; on standard error unless a console is given."""
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+        console=console or Console(stderr=True),
+    )
+
+
+def fail(tool: str, error: object, code: int = 1) -> int:
+    """Say on standard error why a tool ends; the exit code.
+
+    Args:
+        tool: Name of the tool.
+        error: An exception or a sentence. A KeyError is quoted by Python, so its argument is said.
+        code: 1 if something failed, 2 for a wrong command line, 130 after Ctrl-C.
+    """
+    if isinstance(error, KeyError) and error.args:
+        error = error.args[0]
+    print(f'{tool}: {error}', file=sys.stderr)
+    return code

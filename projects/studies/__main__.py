@@ -1,0 +1,225 @@
+"""Run a study: several models, each with several seeds, and what they answer.
+
+Finished runs are kept and not repeated; what was cut off goes on where it was, and a run that fails does
+not lose the others. Results: OUT/STUDY_SCALE.csv (every run), .md (table) and .png (plot).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import shlex
+import signal
+import sys
+import textwrap
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.benchmark.build import be_quiet
+from mmpose_sdpose.benchmark.machine import describe_machine
+from mmpose_sdpose.benchmark.run import run_benchmark
+from mmpose_sdpose.benchmark.subject import CannotMeasure, Spec
+from mmpose_sdpose.evaluation import mean_pose_metrics
+from mmpose_sdpose.tools.console import fail, progress_bar
+
+import torch
+from mmengine.config import DictAction
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from sdpose_runtime.files import whole_file
+
+from .plan import Job, plan
+from .plots import plot_arms, plot_cost
+from .pool import Event, run_jobs
+from .report import (
+    AP,
+    markdown_table,
+    protocol,
+    rows_of,
+    summarise,
+    write_rows,
+)
+from .study import Scale, Study, read_study, study_files
+
+CONSOLE = Console(highlight=False)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='study', description=__doc__)
+    parser.add_argument('study', nargs='?', help='name, or path of a study file; none: list them')
+    parser.add_argument('--scale', default='micro', help='micro, small or full (%(default)s)')
+    parser.add_argument('--seeds', type=int, help='number of seeds; default: the scale says')
+    parser.add_argument('--only', nargs='+', metavar='RUN', help='these runs, and those they need')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/studies'), help='%(default)s')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at the same time (%(default)s)')
+    parser.add_argument('--threads', type=int, help='CPU threads of a run; default: shared out')
+    parser.add_argument('--latency', action='store_true', help='also time the networks, at the end')
+    parser.add_argument('--list', action='store_true', help='show what is done, and run nothing')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='of every run')
+    args = parser.parse_args()
+    for name in ('seeds', 'jobs', 'threads'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name} ({value}) must be at least 1')
+    return args
+
+
+def main() -> int:
+    args = parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its runs as Ctrl-C does
+    try:
+        if args.study is None:
+            return list_studies()
+        study = read_study(args.study)
+        if args.scale not in study.scales:
+            raise ValueError(f'no scale {args.scale}; {study.name} has {", ".join(study.scales)}')
+        scale = study.scales[args.scale]
+        seeds = args.seeds or scale.seeds
+        jobs = plan(study, scale, args.out, seeds, args.only, args.cfg_options)
+        if args.list:
+            return show(jobs)
+        return run(args, study, scale, jobs)
+    except (FileNotFoundError, ValueError, KeyError, CannotMeasure) as error:
+        return fail('study', error, 2)
+    except KeyboardInterrupt:
+        return fail('study', 'stopped; the same command goes on where this one was', 130)
+
+
+def list_studies() -> int:
+    for name in study_files():
+        study = read_study(name)
+        CONSOLE.print(f'[bold]{name}[/bold] ({", ".join(study.scales)}): {study.title}')
+        CONSOLE.print(textwrap.indent(study.question, '    '))
+    return 0
+
+
+def show(jobs: list[Job]) -> int:
+    for job in jobs:
+        result = job.result()
+        state = f'AP {result["metrics"][AP]:.3f}' if result else 'to do'
+        CONSOLE.print(f'{job.name:<40} {state:<10} {job.folder}', soft_wrap=True)
+    return 0
+
+
+def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -> int:
+    CONSOLE.rule(f'{study.title}: {scale.name}')
+    CONSOLE.print(f'{study.question}\n\n{scale.about}')
+    floor = mean_pose(jobs[0])  # also finds out whether the data is there
+    threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
+    failures = follow(jobs, args.jobs, threads)
+    finished = [job for job in jobs if job.done and job.arm in study.arms]
+    if not finished:
+        return fail('study', 'no run has ended well')
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'  # as the runner chooses
+    rows = rows_of(
+        finished,
+        study,
+        scale.name,
+        measure_latency(finished, device, threads) if args.latency else {},
+        mean_pose_ap=round(floor, 5),
+        machine=describe_machine(device, threads),
+        command='python -m projects.studies ' + shlex.join(sys.argv[1:]),
+    )
+    report(args.out / f'{study.name}_{scale.name}', study, scale, rows)
+    return 1 if failures else 0
+
+
+def mean_pose(job: Job) -> float:
+    """AP of predicting the mean pose of the training people, kept beside the runs."""
+    loaders = (job.config.train_dataloader, job.config.val_dataloader)
+    data = [(loader.dataset.data_root, loader.dataset.ann_file) for loader in loaders]
+    digest = hashlib.sha256(str(data).encode()).hexdigest()[:8]
+    path = job.folder.parents[1] / f'mean_pose-{digest}.json'
+    if not path.exists():
+        be_quiet()
+        with redirect_stdout(io.StringIO()):  # pycocotools prints its tables
+            metrics = mean_pose_metrics(job.config)
+        with whole_file(path) as file:
+            file.write(json.dumps(metrics).encode())
+    return json.loads(path.read_text())[AP]
+
+
+def follow(jobs: list[Job], at_once: int, threads: int) -> int:
+    """Run the jobs, show how far they are; the number of those that failed."""
+    done = sum(job.done for job in jobs)
+    CONSOLE.print(f'{len(jobs)} runs, {done} of them done before')
+    failures = 0
+    if done == len(jobs):
+        return failures
+    with Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        TextColumn('{task.percentage:.0f} %'),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        console=CONSOLE,
+        speed_estimate_period=600,
+    ) as bar:
+        task = bar.add_task('', total=float(len(jobs) - done))
+        shares: dict[str, float] = {}
+        for event in run_jobs(jobs, at_once, threads):
+            shares[event.job.name] = 1.0 if event.kind == 'failed' else event.share
+            running = [name for name, share in shares.items() if share < 1]
+            bar.update(task, completed=sum(shares.values()), description=', '.join(running))
+            failures += event.kind == 'failed'
+            if event.kind != 'running':
+                bar.print(_line(event), soft_wrap=True, markup=False)
+    return failures
+
+
+def _line(event: Event) -> str:
+    if event.kind == 'failed':
+        return f'{event.job.name}: FAILED: {event.why}'
+    result = event.job.result()
+    minutes = result['seconds'] / 60
+    return f'{event.job.name}: AP {result["metrics"][AP]:.3f} ({minutes:.1f} min)'
+
+
+def measure_latency(jobs: list[Job], device: str, threads: int) -> dict[str, float]:
+    """Median latency of every arm's network, one image, in turn in one run: milliseconds."""
+    be_quiet()
+    first = {job.arm.name: job for job in jobs if not job.arm.once}
+    specs = [
+        Spec(str(job.folder / 'config.py'), device=device, threads=threads)
+        for job in first.values()
+    ]
+    with progress_bar() as progress:
+        results = run_benchmark(specs, repeats=30, with_memory=False, progress=progress)
+    return {name: result.median_ms() for name, result in zip(first, results)}
+
+
+def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
+    """Write table, plots and text of the rows, and show the text."""
+    summaries = summarise(rows)
+    title = f'{study.title} ({scale.name})'
+    write_rows(rows, stem.with_suffix('.csv'))
+    plot_arms(summaries, rows[0]['mean_pose_ap'], title, stem.with_suffix('.png'))
+    endings = ['.csv', '.md', '.png']
+    if len({one.flops for one in summaries}) > 2:
+        plot_cost(summaries, title, stem.with_name(stem.name + '_cost.png'))
+        endings.append('_cost.png')
+    command = f'`{rows[0]["command"]}`'
+    parts = [
+        f'## {title}',
+        study.question,
+        protocol(scale.about, rows),
+        markdown_table(rows),
+        command,
+        '',
+    ]
+    text = '\n\n'.join(parts)
+    with whole_file(stem.with_suffix('.md')) as file:
+        file.write(text.encode())
+    CONSOLE.print(text, soft_wrap=True, markup=False)
+    for ending in endings:
+        CONSOLE.print(f'  {stem}{ending}', soft_wrap=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

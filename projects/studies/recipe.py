@@ -1,0 +1,109 @@
+"""Any model trained by another config's recipe: the same data, steps and augmentation for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from math import sqrt
+from typing import Any
+
+from mmpose_sdpose.configs import read_config
+
+from mmengine.config import Config, ConfigDict
+
+#: Sizes in cells of a map that follow the input's size, and lengths in those cells.
+_MAP_SIZES = ('heatmap_size', 'in_featuremap_size')
+
+
+def with_recipe(model: Config, recipe: Config) -> Config:
+    """The recipe's config with another config's model and codec, made for the recipe's input size.
+
+    Weights to start from that another config names are left out: what all start from is the study's
+    choice, not the model's.
+
+    Args:
+        model: Config that gives ``model`` and ``codec``.
+        recipe: Config that gives everything else.
+
+    Raises:
+        ValueError: If a map of the model has no whole number of cells at the recipe's input size.
+    """
+    merged = deepcopy(recipe)
+    target = tuple(recipe.codec.input_size)
+    merged.codec = _replace(ConfigDict(codec=_codec(model)), target).codec
+    merged.model = _replace(_without_start(model.model), target, tuple(_codec(model).input_size))
+    encoder = merged.codec
+    for pipeline in _pipelines(merged):
+        for transform in pipeline:
+            if transform['type'] == 'TopdownAffine':
+                transform['input_size'] = target
+            if transform['type'] == 'GenerateTarget':
+                transform['encoder'] = encoder
+    return merged
+
+
+def _codec(config: Config) -> ConfigDict:
+    """The codec that makes the training targets."""
+    for transform in config.train_dataloader.dataset.pipeline:
+        if transform['type'] == 'GenerateTarget':
+            return transform['encoder']
+    raise ValueError(f'{config.filename} trains on no codec (GenerateTarget)')
+
+
+def _without_start(model: ConfigDict) -> ConfigDict:
+    """A model, and the teacher a distillation names, without the weights that backbones start from."""
+    model = deepcopy(model)
+    if isinstance(model.get('teacher'), str):
+        model.teacher = _without_start(read_config(model.teacher).model)
+    for part in (model, model.get('student') or {}):
+        if 'backbone' in part:
+            part['backbone'].pop('init_cfg', None)
+            part['backbone'].pop('pretrained', None)
+    return model
+
+
+def _replace(node: Any, target: tuple[int, int], size: tuple[int, int] | None = None) -> Any:
+    """A copy for another input size: map sizes in proportion, and widths of Gaussians with them."""
+    if isinstance(node, Mapping):
+        size = tuple(node.get('input_size', size) or ()) or None
+        changed = ConfigDict({key: _replace(value, target, size) for key, value in node.items()})
+        if size is None or size == target:
+            return changed
+        if 'input_size' in node:
+            changed.input_size = target
+        for key in _MAP_SIZES:
+            if key in node:
+                changed[key] = _scaled(key, node[key], size, target)
+        if 'sigma' in node:
+            changed.sigma = _scaled_sigma(node['sigma'], size, target)
+        return changed
+    if isinstance(node, (list, tuple)):
+        return type(node)(_replace(value, target, size) for value in node)
+    return node
+
+
+def _scaled(
+    key: str, cells: Any, size: tuple[int, int], target: tuple[int, int]
+) -> tuple[int, int]:
+    scaled = tuple(cell * new / old for cell, new, old in zip(cells, target, size))
+    if any(value != int(value) or value < 1 for value in scaled):
+        raise ValueError(
+            f'{key} {tuple(cells)} at input {size} becomes {scaled} at {target}: choose a recipe whose '
+            'input is a multiple of the stride'
+        )
+    return tuple(int(value) for value in scaled)
+
+
+def _scaled_sigma(sigma: Any, size: tuple[int, int], target: tuple[int, int]) -> Any:
+    """In proportion, but not below one cell, where a Gaussian would no longer be one."""
+    if isinstance(sigma, (list, tuple)):
+        return tuple(max(1.0, s * new / old) for s, new, old in zip(sigma, target, size))
+    return max(1.0, sigma * sqrt(target[0] * target[1] / (size[0] * size[1])))
+
+
+def _pipelines(config: Config) -> list[list[dict]]:
+    return [
+        config[f'{split}_dataloader'].dataset.pipeline
+        for split in ('train', 'val', 'test')
+        if config.get(f'{split}_dataloader')
+    ]

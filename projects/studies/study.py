@@ -1,0 +1,145 @@
+"""A study read from its file: which runs there are and what they answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from mmengine.config import Config
+
+#: A string option that begins so names a run, whose checkpoint goes in its place.
+CHECKPOINT_OF = 'run:'
+#: The run in which a backbone is trained before the model that has it, in names and folders.
+START = 'start'
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things compared: a model and how it is trained.
+
+    Args:
+        name: Short name, also of its folder.
+        label: What a table calls it.
+        model: Key of the scale's ``models``.
+        options: What differs from that model's config, as ``--cfg-options`` has it.
+        group: Arms of one group are compared with the group's first.
+        once: Trained with the first seed alone, to be another's teacher.
+    """
+
+    name: str
+    label: str
+    model: str
+    options: dict = field(default_factory=dict)
+    group: str = ''
+    once: bool = False
+
+    @property
+    def needs(self) -> list[str]:
+        """Names of the arms whose checkpoints this one starts from or learns from."""
+        values = [value for value in self.options.values() if isinstance(value, str)]
+        return [v[len(CHECKPOINT_OF) :] for v in values if v.startswith(CHECKPOINT_OF)]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the runs of a study are.
+
+    Args:
+        name: 'micro', 'small' or 'full'.
+        about: One line on model, data and schedule.
+        models: Key -> ``config`` (name, path or ``mmpose::PATH``) and ``options`` of a model; it may
+            have a ``start``, a model like it that is trained before, with the same seed, and whose
+            backbone is the one it starts from.
+        recipe: Config that gives data, augmentation and schedule.
+        options: Options of every run of this scale.
+        seeds: How many seeds, unless the command says.
+    """
+
+    name: str
+    about: str
+    models: dict
+    recipe: str
+    options: dict = field(default_factory=dict)
+    seeds: int = 3
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, and the runs that answer it at each scale."""
+
+    name: str
+    title: str
+    question: str
+    arms: tuple[Arm, ...]
+    scales: dict[str, Scale]
+
+    def select(self, names: list[str] | None) -> list[Arm]:
+        """The arms of these names (default: all) after those they need.
+
+        Raises:
+            ValueError: For a name that is not there.
+        """
+        known = {arm.name: arm for arm in self.arms}
+        chosen: dict[str, Arm] = {}
+
+        def add(name: str) -> None:
+            if name not in known:
+                raise ValueError(f'{self.name} has no run {name}; it has {", ".join(known)}')
+            for needed in known[name].needs:
+                add(needed)
+            chosen[name] = known[name]
+
+        for name in names or known:
+            add(name)
+        return list(chosen.values())
+
+
+def studies_dir() -> Path:
+    """Where the package's study files are."""
+    return Path(__file__).parent / 'configs'
+
+
+def study_files() -> dict[str, Path]:
+    """The package's studies by name."""
+    return {path.stem: path for path in sorted(studies_dir().glob('*.py'))}
+
+
+def read_study(name: str) -> Study:
+    """A study by its name among the package's, or by the path of a file like them.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If something in it is missing, unknown or refers to what is not there.
+    """
+    files = study_files()
+    path = Path(name) if name.endswith('.py') else files.get(name)
+    if path is None or not path.is_file():
+        near = get_close_matches(name, files, 1)
+        hint = f'; did you mean {near[0]}?' if near else ''
+        raise FileNotFoundError(
+            f'no study {name}: neither a file nor one of {", ".join(files)}{hint}'
+        )
+    content = Config.fromfile(path).to_dict()
+    missing = [key for key in ('title', 'question', 'runs', 'scales') if key not in content]
+    if missing:
+        raise ValueError(f'{path} is no study: it has no {", ".join(missing)}')
+    try:
+        arms = tuple(Arm(name=key, **value) for key, value in content['runs'].items())
+        scales = {key: Scale(name=key, **value) for key, value in content['scales'].items()}
+    except TypeError as error:
+        raise ValueError(f'{path}: {error}') from error
+    if START in content['runs']:
+        raise ValueError(
+            f'{path}: no run can be called {START}: backbones are first trained under that name'
+        )
+    study = Study(path.stem, content['title'], content['question'], arms, scales)
+    for arm in arms:
+        study.select(arm.needs)  # raises for a run that is not there
+        for scale in scales.values():
+            if arm.model not in scale.models:
+                raise ValueError(
+                    f'{path}: run {arm.name} asks for model {arm.model}, and scale {scale.name} has '
+                    f'{", ".join(scale.models)}'
+                )
+    return study

@@ -1,0 +1,107 @@
+"""Tiny models and batches for tests: 32x24 images, stride 4."""
+
+from __future__ import annotations
+
+import mmpose_sdpose  # noqa: F401  registers the package, in processes started anew too
+
+import torch
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from mmpose.testing import get_packed_inputs
+
+HEATMAP_CODEC = dict(
+    type='MSRAHeatmap', input_size=(24, 32), heatmap_size=(6, 8), sigma=1, unbiased=True
+)
+LABEL_CODEC = dict(type='RegressionLabel', input_size=(24, 32))
+PREPROCESSOR = dict(
+    type='PoseDataPreprocessor',
+    mean=[123.675, 116.28, 103.53],
+    std=[58.395, 57.12, 57.375],
+    bgr_to_rgb=True,
+)
+TOKENS = dict(
+    in_channels=16,
+    in_featuremap_size=(6, 8),
+    num_keypoints=17,
+    patch_size=(4, 3),
+    hidden_dims=None,
+)
+
+
+def estimator(head: dict, backbone: dict | None = None, **options) -> dict:
+    """Config of a pose estimator with a small StemNet."""
+    stem = dict(type='StemNet', stem_channels=8, out_channels=16, num_blocks=1)
+    return dict(
+        type='TopdownPoseEstimator',
+        data_preprocessor=PREPROCESSOR,
+        backbone=backbone or stem,
+        head=head,
+        **options,
+    )
+
+
+def token_heatmap_model(depth: int = 4, num_heads: int = 4, embed_dims: int = 32, **head) -> dict:
+    encoder = dict(embed_dims=embed_dims, depth=depth, num_heads=num_heads)
+    return estimator(
+        {**dict(type='MCTHead', encoder=encoder, decoder=HEATMAP_CODEC, **TOKENS), **head}
+    )
+
+
+def token_regression_model(
+    depth: int = 3, num_heads: int = 4, embed_dims: int = 32, **head
+) -> dict:
+    encoder = dict(embed_dims=embed_dims, depth=depth, num_heads=num_heads)
+    return estimator(
+        {**dict(type='TokenRegressionHead', encoder=encoder, decoder=LABEL_CODEC, **TOKENS), **head}
+    )
+
+
+def resnet_heatmap_model(**head) -> dict:
+    """An estimator of MMPose's own."""
+    backbone = dict(
+        type='ResNet',
+        depth=18,
+        stem_channels=8,
+        base_channels=8,
+        num_stages=1,
+        strides=(1,),
+        dilations=(1,),
+        out_indices=(0,),
+    )
+    arguments = dict(
+        type='HeatmapHead',
+        in_channels=8,
+        out_channels=17,
+        deconv_out_channels=None,
+        deconv_kernel_sizes=None,
+        decoder=HEATMAP_CODEC,
+    )
+    return estimator({**arguments, **head}, backbone)
+
+
+def build(config: dict, seed: int = 0) -> torch.nn.Module:
+    init_default_scope('mmpose')
+    torch.manual_seed(seed)
+    model = MODELS.build(config)
+    model.init_weights()
+    return model
+
+
+def packed_batch(batch: int = 2, num_keypoints: int = 17, seed: int = 0) -> dict:
+    """Images and samples as a loader gives them, with heatmap and regression targets."""
+    packed = get_packed_inputs(
+        batch,
+        num_instances=1,
+        num_keypoints=num_keypoints,
+        input_size=(24, 32),
+        heatmap_size=(6, 8),
+        img_shape=(32, 24),
+        with_heatmap=True,
+        with_reg_label=True,
+    )
+    numbers = torch.Generator().manual_seed(seed)
+    packed['inputs'] = [
+        torch.randint(0, 255, (3, 32, 24), generator=numbers, dtype=torch.uint8)
+        for _ in range(batch)
+    ]
+    return packed

@@ -1,0 +1,250 @@
+"""What is built of configs and ONNX files, and what is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from mmpose_sdpose.benchmark.all_cycles import ExplicitAttention
+from mmpose_sdpose.benchmark.build import be_quiet, build_subject, cost_of
+from mmpose_sdpose.benchmark.memory import peak_memory_of
+from mmpose_sdpose.benchmark.plan import plan
+from mmpose_sdpose.benchmark.subject import PARTS, CannotMeasure, Spec, TrainingOptions
+from mmpose_sdpose.configs import build_model, read_config
+from mmpose_sdpose.evaluation.complexity import measure_complexity
+from mmpose_sdpose.models.layers.token_encoder import TokenEncoderLayer
+
+import numpy as np
+import pytest
+import torch
+from mmpose.models import ResNet, TopdownPoseEstimator
+
+ROOT = Path(__file__).parents[3]
+SMALL = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+TAUGHT = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
+RTMPOSE = 'mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    be_quiet()
+
+
+@pytest.fixture
+def onnx_files():
+    pytest.importorskip('onnx', reason='onnx is not installed')
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+    from tests.sdpose_runtime import onnx_files
+
+    return onnx_files
+
+
+@pytest.mark.parametrize('scope', ['network', 'flip', 'pipeline', 'pipeline+flip'])
+def test_predictions_of_every_scope(scope, monkeypatch):
+    """The network sees the batch asked for, as often as the scope says, and no gradients."""
+    seen = []
+    spec = Spec(SMALL, batch=2, scope=scope)
+    subject = build_subject(spec)
+    forward = ResNet.forward
+
+    def recorded(self, images):
+        seen.append((tuple(images.shape), self.training, torch.is_inference_mode_enabled()))
+        return forward(self, images)
+
+    monkeypatch.setattr(ResNet, 'forward', recorded)
+    times = subject.measure()
+    assert sorted(times) == ['total']
+    assert seen == [((2, 3, 128, 96), False, True)] * spec.passes
+    assert subject.input_size == (96, 128)
+
+
+def test_fused_convolutions_say_so_and_predict_the_same(monkeypatch):
+    predictions = []
+    forward = TopdownPoseEstimator.forward
+
+    def recorded(self, *args, **kwargs):
+        output = forward(self, *args, **kwargs)
+        norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in self.modules())
+        predictions.append((output, norms))
+        return output
+
+    monkeypatch.setattr(TopdownPoseEstimator, 'forward', recorded)
+    for fused in (False, True):
+        torch.manual_seed(0)
+        subject = build_subject(Spec(SMALL, fuse_conv_bn=fused))
+        subject.measure()
+        assert ('fused' in subject.spec.name) is fused
+    (plain, norms), (fused, no_norms) = predictions
+    assert norms > 0 and no_norms == 0
+    torch.testing.assert_close(fused, plain, atol=1e-5, rtol=1e-4)
+
+
+def test_training_of_a_student_with_its_teacher():
+    subject = build_subject(Spec(TAUGHT, batch=2, scope='training'))
+    step = subject.measure.__self__
+    assert type(step.model).__name__ == 'TopdownDistiller'
+    times = subject.measure()
+    assert sorted(times) == sorted([*PARTS['training'], 'total'])
+    assert times['total'] == times['forward'] + times['backward']
+    batch = step.make_batch()
+    assert [tuple(image.shape) for image in batch['inputs']] == [(3, 128, 96)] * 2
+    step.loss_of(batch).backward()
+    assert all(p.grad is not None for p in step.model.head.mct.parameters() if p.requires_grad)
+
+
+def test_training_in_channels_last():
+    options = TrainingOptions(channels_last=True)
+    step = build_subject(Spec(SMALL, scope='training', training=options)).measure.__self__
+    seen = []
+    step.model.backbone.register_forward_pre_hook(lambda module, images: seen.append(images[0]))
+    step.measure()
+    assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
+    assert seen
+    assert str(options) == 'channels-last'
+
+
+@pytest.mark.parametrize('config', [SMALL, TAUGHT], ids=['plain', 'attention maps are taught'])
+def test_training_with_explicit_attention(config):
+    options = TrainingOptions(explicit_attention=True)
+    step = build_subject(Spec(config, scope='training', training=options)).measure.__self__
+    explicit = [m for m in step.model.modules() if isinstance(m, ExplicitAttention)]
+    layers = [m for m in step.model.modules() if isinstance(m, TokenEncoderLayer)]
+    assert len(explicit) == len(layers) > 0
+    assert sorted(step.measure()) == sorted([*PARTS['training'], 'total'])
+    assert str(options) == 'explicit-attention'
+
+
+def test_a_peer_whose_package_is_missing_is_measured_and_that_is_said():
+    if importlib.util.find_spec('mmdet') is not None:
+        pytest.skip('mmdet is installed')
+    subject = build_subject(Spec(RTMPOSE, scope='training'))
+    assert subject.measure()['total'] > 0
+    assert [note for note in subject.notes if "mmdet's CSPNeXt" in note]
+    assert [note for note in subject.notes if 'YOLOXHSVRandomAug' in note]
+
+
+@pytest.mark.parametrize(
+    ('source', 'scope', 'reason'),
+    [
+        (
+            'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
+            'td-hm_ViTPose-small_8xb64-210e_coco-256x192.py',
+            'network',
+            'VisionTransformer of the package mmpretrain',
+        ),
+        (
+            'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py',
+            'flip',
+            'BottomupPoseEstimator.*--scope network',
+        ),
+        (str(ROOT / 'pyproject.toml'), 'network', 'is no config'),
+        ('nothing.onnx', 'training', 'cannot be trained'),
+        (SMALL, 'clip', 'takes ONNX files'),
+    ],
+)
+def test_what_cannot_be_measured_is_said(source, scope, reason):
+    with pytest.raises(CannotMeasure, match=reason):
+        build_subject(Spec(source, scope=scope))
+
+
+def test_plan_puts_all_cycles_next_to_one_and_goes_batch_by_batch():
+    common = Spec('', threads=2)
+    specs = plan([SMALL, 'x.onnx'], [1, 8], common, all_cycles=True)
+    assert [(spec.name, spec.batch, spec.threads) for spec in specs] == [
+        (name, batch, 2) for batch in (1, 8) for name in (SMALL, f'{SMALL} (all cycles)', 'x')
+    ]
+    assert [spec.source for spec in plan([RTMPOSE[:-3]], [1], common)] == [RTMPOSE]
+    assert [spec.batch for spec in plan(['x.onnx'], [1], Spec('', scope='clip'))] == [3]
+    with pytest.raises(CannotMeasure, match='second cycle'):
+        plan(['td-reg_ladpose-n_2xb16-16e_synthpose-128x96'], [1], common, all_cycles=True)
+
+
+def test_plan_puts_a_plain_step_before_one_with_options():
+    options = TrainingOptions(compile=True, channels_last=True)
+    specs = plan([SMALL, TAUGHT], [1], Spec('', scope='training', training=options))
+    names = [SMALL, f'{SMALL} (compile channels-last)', TAUGHT, f'{TAUGHT} (compile channels-last)']
+    assert [spec.name for spec in specs] == names
+    plain = plan([SMALL], [1], Spec('', scope='training'))
+    assert [spec.training for spec in plain] == [TrainingOptions()]
+
+
+def test_plan_leaves_all_cycles_as_they_are():
+    specs = plan([SMALL], [1], Spec('', fuse_conv_bn=True), all_cycles=True)
+    assert [(spec.all_cycles, spec.fuse_conv_bn) for spec in specs] == [
+        (False, True),
+        (True, False),
+    ]
+
+
+def test_cost_is_the_models_whatever_the_batch():
+    expected = measure_complexity(build_model(SMALL), (96, 128))
+    assert cost_of(Spec(SMALL, batch=8, scope='flip')) == (expected, [])
+
+
+def test_an_onnx_file_with_its_configs_cost(onnx_files, tmp_path):
+    config = dict(config=SMALL, input_size=[96, 128])
+    path = str(onnx_files.heatmap_file(tmp_path / 'a.onnx', **config))
+    for scope in ('network', 'pipeline', 'pipeline+flip'):
+        subject = build_subject(Spec(path, batch=2, scope=scope))
+        assert subject.measure()['total'] > 0
+        assert (subject.input_size, subject.spec.name) == ((96, 128), 'a')
+    assert cost_of(subject.spec) == cost_of(Spec(SMALL))
+
+
+def test_an_onnx_file_of_unknown_cost(onnx_files, tmp_path):
+    path = str(onnx_files.heatmap_file(tmp_path / 'a.onnx', config='nobody-knows'))
+    cost, notes = cost_of(Spec(path))
+    assert cost is None
+    assert 'a.onnx was made from nobody-knows, which is not here' in notes[0]
+
+
+def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
+    path = str(onnx_files.heatmap_file(tmp_path / 'one.onnx', batch=1))
+    with pytest.raises(CannotMeasure, match='batches of 1 alone'):
+        build_subject(Spec(path, batch=8))
+    with pytest.raises(CannotMeasure, match='--scope pipeline --flip'):
+        build_subject(Spec(path, scope='flip'))
+    with pytest.raises(FileNotFoundError, match='nothing.onnx'):
+        build_subject(Spec('nothing.onnx'))
+    providers = 'onnxruntime.get_available_providers'
+    monkeypatch.setattr(providers, lambda: ['CPUExecutionProvider'])
+    with pytest.raises(CannotMeasure, match='^no provider CUDA.*pip install onnxruntime-gpu'):
+        build_subject(Spec(path, device='cuda'))
+    (tmp_path / 'broken.onnx').write_text('<html>')
+    with pytest.raises(CannotMeasure, match='broken.onnx cannot be run as an ONNX model'):
+        build_subject(Spec(str(tmp_path / 'broken.onnx')))
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    with pytest.raises(CannotMeasure, match='pip install onnxruntime'):
+        build_subject(Spec(str(tmp_path / 'broken.onnx')))
+
+
+def test_a_clip_with_three_people_a_frame(onnx_files, tmp_path):
+    path = str(onnx_files.heatmap_file(tmp_path / 'a.onnx'))
+    subject = build_subject(Spec(path, batch=3, scope='clip'))
+    times = subject.measure()
+    assert {*PARTS['clip'], 'total'} <= set(times)
+    assert sum(times[part] for part in PARTS['clip']) <= times['total']
+    from mmpose_sdpose.benchmark.clip_subject import made_up_clip
+
+    frames, boxes = made_up_clip()
+    assert {frame.shape for frame in frames} == {(480, 640, 3)}
+    assert {corners.shape for corners in boxes} == {(3, 4)}
+    corners = np.concatenate(boxes)
+    assert (corners[:, 2:] > corners[:, :2]).all()
+    assert corners.min() >= 0
+    assert (corners.max(axis=0)[2:] <= (640, 480)).all()
+
+
+def test_peak_memory_is_that_of_the_batch():
+    """Here 158 MB, and 36 for one image; the input alone is 9."""
+    assert peak_memory_of(Spec(SMALL, batch=64)) > 90
+
+
+def test_a_config_of_ones_own(tmp_path):
+    config = read_config(SMALL)
+    config.model.head.encoder.depth = 1
+    config.dump(tmp_path / 'mine.py')
+    spec = Spec(str(tmp_path / 'mine.py'))
+    assert spec.name == 'mine'
+    assert build_subject(spec).measure()['total'] > 0

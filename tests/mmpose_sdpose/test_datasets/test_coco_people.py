@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+
+from mmpose_sdpose.configs import read_metainfo
+from mmpose_sdpose.datasets.coco_people import CocoPeople, read_image, to_sample
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from ..people import coco
+
+
+@pytest.fixture
+def boxes(tmp_path) -> CocoPeople:
+    """Image a has three people of rising size, one of them a crowd, and an empty box; b has nobody."""
+    images = [dict(id=7, file_name='val/a.jpg'), dict(id=8, file_name='b.jpg')]
+    annotations = [dict(image_id=7, bbox=[1, 2, 10 * number, 10]) for number in range(4)]
+    annotations[2]['iscrowd'] = 1
+    path = tmp_path / 'boxes.json'
+    path.write_text(json.dumps(dict(images=images, annotations=annotations)))
+    return CocoPeople(path)
+
+
+def test_the_largest_people_of_an_image_come_first(boxes):
+    assert [person['bbox'][2] for person in boxes.of('elsewhere/a.jpg', 5)] == [30, 10]
+    assert [person['bbox'][2] for person in boxes.of('a.jpg', 1)] == [30]
+
+
+def test_an_image_without_people_is_named(boxes):
+    with pytest.raises(ValueError, match='nobody in b.jpg'):
+        boxes.of('b.jpg', 1)
+    with pytest.raises(
+        ValueError, match='no image c.jpg: of its 2 images the first are a.jpg, b.jpg'
+    ):
+        boxes.of('c.jpg', 1)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('no json', 'is no JSON'),
+        ('[]', 'no COCO annotation file'),
+        ('{"images": []}', "no COCO annotation file.*KeyError 'annotations'"),
+        ('{"images": [], "annotations": [{"image_id": 1, "bbox": [0, 0, 1, 1]}]}', 'KeyError 1'),
+    ],
+)
+def test_a_file_that_is_no_annotation_is_refused(content, message, tmp_path):
+    (tmp_path / 'file.json').write_text(content)
+    with pytest.raises(ValueError, match=message):
+        CocoPeople(tmp_path / 'file.json')
+
+
+def test_images_are_read_or_named(tmp_path):
+    image = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    np.testing.assert_array_equal(read_image(tmp_path / 'a.png'), image)
+    for name, content in dict(empty=b'', text=b'no image').items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(OSError, match=f'{name} is no readable image'):
+            read_image(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match='no image at .*gone'):
+        read_image(tmp_path / 'gone')
+
+
+def test_the_whole_image_or_a_box_goes_into_the_pipeline():
+    image = np.zeros((40, 60, 3), np.uint8)
+    whole = to_sample(image, None, coco())
+    np.testing.assert_array_equal(whole['bbox'], [[0, 0, 60, 40]])
+    assert not whole['keypoints_visible'].any()
+    joints = [5, 6, 2] + [0, 0, 0] * 15 + [7, 8, 1]
+    one = to_sample(image, dict(bbox=[1, 2, 3, 4], keypoints=joints), coco())
+    np.testing.assert_array_equal(one['bbox'], [[1, 2, 4, 6]])
+    np.testing.assert_array_equal(one['keypoints'][0, [0, 16]], [[5, 6], [7, 8]])
+    np.testing.assert_array_equal(one['keypoints_visible'][0], [1] + [0] * 15 + [1])
+    assert one['img'] is image and one['flip_indices'] == coco()['flip_indices']
+    with pytest.raises(ValueError, match='1 keypoints, .* 17'):
+        to_sample(image, dict(bbox=[1, 2, 3, 4], keypoints=[1, 1, 1]), coco())
+
+
+def test_a_config_says_what_the_keypoints_are_called(recwarn):
+    config = Config(dict(test_dataloader=dict(dataset=dict(type='CocoDataset'))))
+    assert read_metainfo(config)['keypoint_id2name'] == coco()['keypoint_id2name']
+    with pytest.raises(ValueError, match='no test_dataloader'):
+        read_metainfo(Config(dict()))

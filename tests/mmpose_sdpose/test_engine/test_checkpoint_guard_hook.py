@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import pickle
+import types
+from pathlib import Path
+
+from mmpose_sdpose.checkpoint import read_checkpoint, read_state_dict, write_checkpoint
+from mmpose_sdpose.engine import CheckpointGuardHook
+
+import pytest
+import torch
+from mmengine.fileio import get_file_backend
+from mmengine.runner import BaseLoop
+from torch import nn
+
+
+class Loop(BaseLoop):
+    def __init__(self):
+        pass
+
+    def run(self):
+        raise NotImplementedError
+
+
+def runner(model, path=None, training=False, resume=False):
+    return types.SimpleNamespace(
+        model=model,
+        work_dir='.',
+        _load_from=None if path is None else str(path),
+        _resume=resume,
+        _train_loop=Loop() if training else {},
+    )
+
+
+class Hostile:
+    """Unpickled without protection it would leave a file behind."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def truncated(path: Path) -> None:
+    write_checkpoint(dict(state_dict=nn.Linear(64, 64).state_dict()), path)
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def hostile(path: Path) -> None:
+    torch.save(dict(state_dict=Hostile(path.with_suffix('.trace'))), path)
+
+
+def old_hostile(path: Path) -> None:
+    path.write_bytes(pickle.dumps(Hostile(path.with_suffix('.trace'))))
+
+
+def text(path: Path) -> None:
+    path.write_text('<html>404</html>')
+
+
+def empty(path: Path) -> None:
+    path.touch()
+
+
+@pytest.mark.parametrize('make', [truncated, hostile, old_hostile, text, empty])
+def test_a_broken_or_hostile_file_is_refused_before_the_run(make, tmp_path):
+    path = tmp_path / 'broken.pth'
+    make(path)
+    with pytest.raises(ValueError, match='broken.pth'):
+        CheckpointGuardHook().before_run(runner(nn.Linear(2, 2), path))
+    assert not path.with_suffix('.trace').exists()
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nothing.pth'):
+        CheckpointGuardHook().before_run(runner(nn.Linear(2, 2), tmp_path / 'nothing.pth'))
+
+
+def test_the_hostile_message_says_refused(tmp_path):
+    hostile(tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='refused, nothing of it was run'):
+        read_checkpoint(tmp_path / 'a.pth')
+
+
+def checkpoint_of(model):
+    return dict(state_dict=model.state_dict())
+
+
+def test_the_same_model_passes():
+    CheckpointGuardHook().after_load_checkpoint(
+        runner(nn.Linear(2, 2)), checkpoint_of(nn.Linear(2, 2))
+    )
+
+
+@pytest.mark.parametrize('other', [nn.Linear(2, 3), nn.LayerNorm(2), nn.Linear(2, 2, bias=False)])
+def test_a_test_run_refuses_another_model(other):
+    with pytest.raises(ValueError, match='of another model'):
+        CheckpointGuardHook().after_load_checkpoint(runner(nn.Linear(2, 2)), checkpoint_of(other))
+
+
+def test_fine_tuning_may_replace_a_part_but_not_all():
+    hook, model = CheckpointGuardHook(), nn.Linear(2, 2)
+    part = dict(state_dict=dict(weight=torch.zeros(2, 2)))
+    hook.after_load_checkpoint(runner(model, training=True), part)
+    with pytest.raises(ValueError, match='2 of 2 weights do not fit'):
+        hook.after_load_checkpoint(runner(model, training=True), dict(state_dict={}))
+    with pytest.raises(ValueError, match='bias: not in the checkpoint'):
+        hook.after_load_checkpoint(runner(model, training=True, resume=True), part)
+
+
+@pytest.mark.parametrize('checkpoint', ['nowhere/hrnet.pth', 'http://127.0.0.1:9/hrnet.pth'])
+def test_missing_pretrained_weights_are_reported_before_training(checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].init_cfg = dict(type='Pretrained', checkpoint=checkpoint)
+    with pytest.raises(FileNotFoundError, match='hrnet.pth'):
+        CheckpointGuardHook().before_run(runner(model, training=True))
+    CheckpointGuardHook().before_run(runner(model))
+
+
+def test_state_dict_is_found_bare_or_wrapped(tmp_path):
+    weights = nn.Linear(2, 2).state_dict()
+    wrapped = {f'module.{key}': value for key, value in weights.items()}
+    for name, content in dict(bare=weights, under=dict(state_dict=wrapped)).items():
+        torch.save(content, tmp_path / name)
+        torch.testing.assert_close(read_state_dict(tmp_path / name), dict(weights))
+    torch.save(dict(epoch=3), tmp_path / 'none')
+    with pytest.raises(ValueError, match='no weights'):
+        read_state_dict(tmp_path / 'none')
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / 'a.pth'
+    write_checkpoint(dict(a=1), path)
+    with pytest.raises(FileExistsError, match='a.pth'):
+        write_checkpoint(dict(a=2), path)
+
+    def full_disk(content, file):
+        file.write(b'half')
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(torch, 'save', full_disk)
+    with pytest.raises(OSError, match='No space left'):
+        write_checkpoint(dict(a=3), path, overwrite=True)
+    monkeypatch.undo()
+    assert read_checkpoint(path) == dict(a=1)
+    assert [file.name for file in tmp_path.iterdir()] == ['a.pth']
+
+
+def test_checkpoints_of_a_run_are_written_whole_or_not_at_all(tmp_path):
+    from mmengine.runner.checkpoint import save_checkpoint
+
+    path = tmp_path / 'epoch_1.pth'
+    atomic = dict(backend='atomic')
+    save_checkpoint(dict(a=1), str(path), backend_args=atomic)
+    assert read_checkpoint(path) == dict(a=1)
+
+    backend = get_file_backend(str(path), backend_args=atomic)
+    with pytest.raises(TypeError):
+        backend.put(object(), str(path))
+    assert read_checkpoint(path) == dict(a=1)
+    assert [file.name for file in tmp_path.iterdir()] == ['epoch_1.pth']

@@ -1,0 +1,82 @@
+"""What becomes eight bits, what stays in float, and that both compute nearly the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mmpose_sdpose.export.network import Network
+from mmpose_sdpose.export.onnx_graph import trace
+from mmpose_sdpose.export.quantise import float_nodes, to_half, to_int8
+from mmpose_sdpose.export.session import OnnxSession
+
+import numpy as np
+import pytest
+import torch
+
+from .families import family, images
+
+pytest.importorskip('onnxscript', reason='the export needs onnx, onnxscript and onnxruntime')
+pytest.importorskip('onnxruntime', reason='the export needs onnx, onnxscript and onnxruntime')
+
+
+@pytest.fixture(scope='module')
+def network() -> Network:
+    return Network(family('sdpose, stem')).eval()
+
+
+@pytest.fixture(scope='module')
+def graph(network):
+    example = images(1, network.model)
+    return trace(network, (example,), ('image',), network.output_names, 18, dynamic=False)
+
+
+@pytest.fixture(scope='module')
+def inputs(network) -> np.ndarray:
+    return images(9, network.model).numpy()
+
+
+def test_attention_the_first_convolution_and_the_encoder_between_products_stay_in_float(graph):
+    kinds = Counter(
+        node.op_type for node in graph.graph.node if node.name in set(float_nodes(graph))
+    )
+    # Two layers, two products of attention each; GELU, residual and position of the encoder.
+    assert kinds == Counter(MatMul=4, Conv=1, Add=9, Mul=4)
+
+
+def test_products_with_few_weights_stay_in_float():
+    """As the layer that reads coordinates, and channel gates."""
+    layers = torch.nn.Sequential(torch.nn.Linear(32, 32), torch.nn.Linear(32, 5))
+    graph = trace(layers, (torch.zeros(1, 32),), ('x',), ('y',), 18, dynamic=False)
+    wide, narrow = graph.graph.node
+    assert (wide.op_type, narrow.op_type) == ('Gemm', 'Gemm')
+    assert float_nodes(graph) == [narrow.name]
+
+
+def test_eight_bits_are_where_they_should_be_and_compute_the_same(graph, inputs):
+    before = graph.SerializeToString()
+    quantised = to_int8(graph, inputs)
+    assert graph.SerializeToString() == before
+    weights = {tensor.name: tensor for tensor in quantised.graph.initializer}
+    made_by = {output: node for node in quantised.graph.node for output in node.output}
+    eight = Counter()
+    for node in quantised.graph.node:
+        if node.op_type in ('Conv', 'MatMul', 'Gemm'):
+            source = made_by.get(node.input[1])
+            is_eight = source is not None and source.op_type == 'DequantizeLinear'
+            eight[node.op_type, is_eight] += 1
+            if is_eight:
+                scales = weights[source.input[1]]
+                assert len(scales.dims) == 1 and scales.dims[0] > 1  # one for each channel
+    assert eight['Conv', False] == 1 and eight['MatMul', False] == 4
+    assert eight['Gemm', False] == 0 and eight['Gemm', True] == 6
+    expected, found = (OnnxSession(one)(image=inputs)['heatmaps'] for one in (graph, quantised))
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.98
+    assert abs(expected - found).max() > 0  # it is another arithmetic
+
+
+def test_half_precision_computes_nearly_the_same_from_half_the_bytes(graph, inputs):
+    half = to_half(graph)
+    assert len(half.SerializeToString()) < 0.6 * len(graph.SerializeToString())
+    expected, found = (OnnxSession(one)(image=inputs)['heatmaps'] for one in (graph, half))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=0.01 * abs(expected).max())

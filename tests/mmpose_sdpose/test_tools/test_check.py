@@ -1,0 +1,232 @@
+"""The check tool names what keeps MMPose from running, also where nothing can be imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from importlib import metadata
+from pathlib import Path
+
+from mmpose_sdpose.tools import check
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TOOL = ROOT / 'mmpose_sdpose' / 'tools' / 'check.py'
+AS_MODULE = ['-m', 'mmpose_sdpose.tools.check']
+NUMPY_2 = 'ValueError: numpy.dtype size changed, may indicate binary incompatibility'
+
+
+def package(name: str) -> check.Package:
+    return next(package for package in check.PACKAGES if package.name == name)
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Makes the tool see the given distributions, and every import end with ``error``."""
+
+    def pretend(error: str = '', **versions: str) -> None:
+        installed = {name.replace('_', '-'): version for name, version in versions.items()}
+
+        def version(name: str) -> str:
+            if name.replace('_', '-') not in installed:
+                raise metadata.PackageNotFoundError(name)
+            return installed[name.replace('_', '-')]
+
+        monkeypatch.setattr(check.metadata, 'version', version)
+        monkeypatch.setattr(check, 'why_it_fails', lambda code: error)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ('name', 'versions', 'error', 'status', 'mend'),
+    [
+        ('mmpose', dict(mmpose='1.3.2'), '', 'ok', ''),
+        ('mmpose', {}, '', 'missing', 'pip install --no-deps mmpose==1.3.2'),
+        ('mmpose', dict(mmpose='0.29.0'), '', 'too old', 'pip install --no-deps mmpose==1.3.2'),
+        ('mmpose', dict(mmpose='2.0.0'), '', 'too new', 'pip install --no-deps mmpose==1.3.2'),
+        ('mmcv', dict(mmcv_lite='2.1.0'), '', 'ok', ''),
+        ('mmcv', dict(mmcv_full='1.7.2'), '', 'too old', 'pip install mmcv-lite==2.1.0'),
+        (
+            'mmcv',
+            dict(mmcv='2.1.0', mmcv_lite='2.1.0'),
+            '',
+            'clash',
+            'pip uninstall -y mmcv mmcv-lite && pip install mmcv-lite==2.1.0',
+        ),
+        (
+            'mmengine',
+            dict(mmengine='0.10.7', onedl_mmengine='0.10.12'),
+            '',
+            'clash',
+            'pip uninstall -y mmengine onedl-mmengine && pip install onedl-mmengine==0.10.12',
+        ),
+        ('opencv', dict(opencv_contrib_python_headless='4.9.0.80'), '', 'ok', ''),
+        ('opencv', dict(opencv_python='5.0.0'), '', 'too new', 'pip install "opencv-python<4.12"'),
+        (
+            'opencv',
+            dict(opencv_python='4.11.0.86'),
+            'ImportError: libGL.so.1: cannot open shared object file: No such file or directory',
+            'broken',
+            check.HEADLESS,
+        ),
+        ('xtcocotools', dict(xtcocotools='1.14.3'), NUMPY_2, 'broken', 'pip install "numpy<2"'),
+        ('torchvision', {}, '', 'optional', 'pip install torchvision'),
+        (
+            'mmcv.ops',
+            dict(mmcv='2.1.0'),
+            "ModuleNotFoundError: No module named 'mmcv._ext'",
+            'broken',
+            check.COMPILED_MMCV,
+        ),
+        (
+            'mmdet',
+            dict(mmdet='3.2.0'),
+            'AssertionError: MMCV==2.2.0 is used but incompatible. Please install mmcv<2.2.0.',
+            'broken',
+            check.COMPILED_MMCV,
+        ),
+        (
+            'openmim',
+            dict(openmim='0.3.9'),
+            "ModuleNotFoundError: No module named 'pkg_resources'",
+            'broken',
+            'pip install "setuptools>=77.0.3,<81"',
+        ),
+        (
+            'setuptools',
+            dict(setuptools='82.0.0'),
+            "ModuleNotFoundError: No module named 'pkg_resources'",
+            'broken',
+            'pip install "setuptools>=77.0.3,<81"',
+        ),
+        (
+            'matplotlib',
+            dict(matplotlib='3.10.0'),
+            "ModuleNotFoundError: No module named 'cycler'",
+            'broken',
+            'pip install cycler',
+        ),
+    ],
+)
+def test_status_and_the_line_that_mends_it(environment, name, versions, error, status, mend):
+    environment(error, **versions)
+    finding = check.examine(package(name))
+    assert (finding.status, finding.mend) == (status, mend)
+    assert error in finding.remark
+
+
+def test_every_package_has_a_line_that_installs_it():
+    assert all('pip install ' in package.mend for package in check.PACKAGES)
+
+
+@pytest.mark.parametrize(
+    ('error', 'said'),
+    [
+        ('', 'sdpose_runtime can run: exported models, without MMPose.'),
+        ("No module named 'onnxruntime'", "named 'onnxruntime'): pip install onnxruntime"),
+        ("No module named 'cv2'", '\'cv2\'): pip install "mmpose_sdpose[runtime]"'),
+    ],
+)
+def test_the_runtime_has_a_verdict_of_its_own(error, said):
+    assert check.runtime_verdict(error).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ('text', 'numbers'), [('2.13.0+cpu', (2, 13, 0)), ('1.3rc1', (1, 3)), ('x', ())]
+)
+def test_as_numbers(text, numbers):
+    assert check.as_numbers(text) == numbers
+
+
+def test_exit_code_is_decided_by_trying(environment, capsys):
+    environment()  # nothing installed, yet it runs
+    assert check.main([]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith('MMPose can run')
+    environment(NUMPY_2, numpy='2.2.0', xtcocotools='1.14.3')
+    assert check.main([]) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith('MMPose cannot run, because')
+    assert 'xtcocotools is broken' in last
+    assert NUMPY_2 in last
+
+
+@pytest.mark.parametrize('code', ['raise ValueError("first\\nsecond")', 'import os; os.abort()'])
+def test_an_error_is_reported_in_one_line(code):
+    error = check.why_it_fails(code)
+    assert error
+    assert '\n' not in error
+    assert error.startswith(
+        ('ValueError: first', 'Python ended with exit code -6', 'Fatal Python error')
+    )
+
+
+def test_a_broken_mmpose_is_found_by_the_proof(tmp_path, monkeypatch):
+    (tmp_path / 'mmpose.py').write_text('raise ImportError("half of me is missing")')
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    assert 'half of me is missing' in check.why_it_fails(check.PROOF)
+
+
+def test_tries_what_is_installed_not_what_lies_about(tmp_path, monkeypatch):
+    (tmp_path / 'mmpose.py').write_text('raise ImportError("a clone of something")')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('PYTHONPATH', raising=False)
+    assert check.why_it_fails('import mmpose_sdpose.compat, mmpose') == ''
+
+
+def run(python: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(python), *arguments],
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'ignore'},
+        capture_output=True,
+        text=True,
+        errors='replace',
+    )
+
+
+def test_here_mmpose_can_run():
+    done = run(sys.executable, *AS_MODULE)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith('MMPose can run')
+    assert metadata.version('mmpose') in done.stdout
+
+
+@pytest.fixture(scope='module')
+def bare_python(tmp_path_factory) -> Path:
+    """A Python in which nothing is installed."""
+    folder = tmp_path_factory.mktemp('bare') / 'venv'
+    venv.create(folder, with_pip=False, symlinks=os.name != 'nt')
+    return folder / ('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        pytest.param(
+            AS_MODULE,
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 10), reason='Python 3.9 does not keep its command line'
+            ),
+        ),
+        [str(TOOL)],
+    ],
+    ids=['module', 'file'],
+)
+def test_where_nothing_is_installed(bare_python, arguments):
+    done = run(bare_python, *arguments)
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith('MMPose cannot run, because torch is missing')
+    assert [line for line in lines if line.split()[:3] == ['mmpose', '-', 'missing']]
+    assert [line for line in lines if line.split() == ['torch', 'pip', 'install', 'torch']]
+
+
+def test_the_package_says_there_what_is_missing(bare_python):
+    done = run(bare_python, '-c', 'import mmpose_sdpose, mmpose_sdpose.models')
+    assert done.returncode == 1
+    assert 'ImportError: mmpose_sdpose needs mmengine 0.10.0 or later' in done.stderr
+    assert 'check.py` lists what is missing and how to mend it' in done.stderr
+    assert '`import sdpose_runtime`' in done.stderr

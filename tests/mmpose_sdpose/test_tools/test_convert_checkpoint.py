@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import sys
+
+from mmpose_sdpose.checkpoint import read_checkpoint
+from mmpose_sdpose.tools import convert_checkpoint, publish_checkpoint
+
+import pytest
+import torch
+
+from ..official_models import CONFIGS, official_model
+from ..reference import official_keys, rule_state_dict
+
+
+def run(monkeypatch, *arguments) -> int:
+    monkeypatch.setattr(sys, 'argv', ['convert_checkpoint', *map(str, arguments)])
+    return convert_checkpoint.main()
+
+
+def with_position(name: str) -> dict[str, torch.Tensor]:
+    """The official state dict with its fixed position table, as a real checkpoint has it."""
+    state_dict = rule_state_dict(name)
+    (position,) = {key for key, _ in official_keys()[name]} - set(state_dict)
+    mct = official_model(name).head.mct
+    state_dict[position] = mct.position[:, mct.num_keypoints :].clone()
+    return state_dict
+
+
+@pytest.mark.parametrize(
+    'name, wrap',
+    [
+        ('sdpose_t', lambda state: state),
+        ('sdpose_s_v2', lambda state: dict(state_dict=state, meta=dict(epoch=300))),
+        ('tokenpose_s', lambda state: {f'module.{key}': value for key, value in state.items()}),
+        ('tokenpose_t', lambda state: state),
+        ('teacher_stemnet', lambda state: state),
+        ('distilpose_s', lambda state: dict(state_dict=state)),
+    ],
+)
+def test_the_config_is_found_and_the_weights_are_equal(name, wrap, tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    torch.save(wrap(with_position(name)), source)
+    assert run(monkeypatch, source, target) == 0
+    assert CONFIGS[name] in capsys.readouterr().out
+    converted = read_checkpoint(target)['state_dict']
+    torch.testing.assert_close(converted, dict(official_model(name).state_dict()))
+
+
+def test_the_config_of_the_big_teacher_is_found(monkeypatch):
+    """Without its files of 280 MB."""
+    official = with_position('teacher_hr48')
+    monkeypatch.setattr(convert_checkpoint, 'read_state_dict', lambda path: official)
+    config, converted = convert_checkpoint.convert('official.pth', config=None)
+    assert config.stem == CONFIGS['teacher_hr48']
+    torch.testing.assert_close(converted, dict(official_model('teacher_hr48').state_dict()))
+
+
+def test_weights_of_distilpose_also_fit_the_config_that_distills_it(tmp_path, monkeypatch):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    torch.save(with_position('distilpose_s'), source)
+    config = 'td-reg_distilpose-s_distill-hrnet-w48_8xb32-300e_coco-256x192'
+    assert run(monkeypatch, source, target, '--config', config) == 0
+    converted = read_checkpoint(target)['state_dict']
+    torch.testing.assert_close(converted, dict(official_model('distilpose_s').state_dict()))
+
+
+def test_published_weights_are_the_trainings_in_half_precision(tmp_path, monkeypatch, capsys):
+    weights = official_model('sdpose_t').state_dict()
+    torch.save(dict(state_dict=weights, optimizer=dict(lr=1.0)), tmp_path / 'epoch.pth')
+    arguments = [str(tmp_path / 'epoch.pth'), str(tmp_path / 'small.pth')]
+    monkeypatch.setattr(sys, 'argv', ['publish_checkpoint', *arguments])
+    assert publish_checkpoint.main() == 0
+    published = read_checkpoint(tmp_path / 'small.pth')
+    assert list(published) == ['state_dict']
+    for name, value in weights.items():
+        expected = value.half() if value.is_floating_point() else value
+        torch.testing.assert_close(published['state_dict'][name], expected, rtol=0, atol=0)
+    assert publish_checkpoint.main() == 1
+    assert 'small.pth exists' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda state: state.pop('backbone.bn1.weight'), 'missing: backbone.bn1.weight'),
+        (lambda state: state.update(extra=torch.zeros(1)), 'unknown: extra'),
+        (
+            lambda state: state.update({'backbone.conv1.weight': torch.zeros(8, 3, 3, 3)}),
+            'shape: backbone.conv1.weight is (8, 3, 3, 3)',
+        ),
+        (
+            lambda state: state['keypoint_head.tokenpose.pos_embedding'].add_(0.01),
+            'not the sine table',
+        ),
+    ],
+)
+@pytest.mark.parametrize('config', [[], ['--config', CONFIGS['sdpose_t']]])
+def test_what_does_not_fit_is_listed_and_nothing_written(
+    change, message, config, tmp_path, monkeypatch, capsys
+):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    state_dict = with_position('sdpose_t')
+    change(state_dict)
+    torch.save(state_dict, source)
+    assert run(monkeypatch, source, target, *config) == 1
+    assert message in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ['official.pth']
+
+
+def test_all_that_does_not_fit_a_distilpose_is_listed(tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    state_dict = with_position('distilpose_s')
+    head = 'keypoint_head.tokenhead.'
+    del state_dict[head + 'mlp_head.0.bias']
+    state_dict[head + 'mlp_head.1.bias'] = torch.zeros(2)  # a baseline without score and sigmas
+    state_dict[head + 'transformer.layers.12.0.fn.norm.bias'] = torch.zeros(192)
+    state_dict[head + 'pos_embedding'] += 0.01
+    torch.save(state_dict, source)
+    assert run(monkeypatch, source, target) == 1
+    complaint = capsys.readouterr().err
+    assert f'the closest is {CONFIGS["distilpose_s"]}.py: 4 entries' in complaint
+    for part in (
+        'missing: head.mlp.0.bias',
+        f'shape: {head}mlp_head.1.bias is (2,), the config has (5,) for head.mlp.1.bias',
+        f'unknown: {head}transformer.layers.12.0.fn.norm.bias',
+        f'{head}pos_embedding is not the sine table',
+    ):
+        assert part in complaint
+    assert not target.exists()
+
+
+def test_nothing_is_overwritten_unasked(tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    torch.save(with_position('sdpose_t'), source)
+    target.write_text('precious')
+    assert run(monkeypatch, source, target, '--config', CONFIGS['sdpose_t']) == 1
+    assert 'ours.pth exists' in capsys.readouterr().err
+    assert target.read_text() == 'precious'
+    arguments = (source, target, '--config', CONFIGS['sdpose_t'], '--overwrite')
+    assert run(monkeypatch, *arguments) == 0
+    assert 'state_dict' in read_checkpoint(target)
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (('nothing.pth', 'ours.pth'), 'no checkpoint at nothing.pth'),
+        (('official.pth', 'ours.pth', '--config', 'td-hm_sdpose-x_coco'), 'no config'),
+        (('official.pth', 'ours.pth', '--config', CONFIGS['sdpose_b']), 'do not fit the config'),
+    ],
+)
+def test_bad_arguments_get_one_clear_message(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save(with_position('sdpose_t'), 'official.pth')
+    assert run(monkeypatch, *arguments) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'ours.pth').exists()

@@ -1,0 +1,164 @@
+"""The export tool on the weights that come with the package, and on bad input."""
+
+from __future__ import annotations
+
+import json
+
+import mmpose_sdpose
+from mmpose_sdpose.configs import build_model, read_config
+from mmpose_sdpose.export import packages
+from mmpose_sdpose.export.inputs import InputMaker
+from mmpose_sdpose.export.model import load_model
+from mmpose_sdpose.export.session import OnnxSession
+from mmpose_sdpose.tools import export_onnx
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from sdpose_synth import make_sample
+
+CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+
+onnx = pytest.importorskip('onnx', reason='the export needs onnx, onnxscript and onnxruntime')
+pytest.importorskip('onnxscript', reason='the export needs onnx, onnxscript and onnxruntime')
+
+
+def export(*arguments) -> int:
+    return export_onnx.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    """Eight bits, keypoints in pixels, any batch: all that the tool does but half precision."""
+    folder = tmp_path_factory.mktemp('exported')
+    crops = folder / 'crops'
+    crops.mkdir()
+    for number in range(8):
+        picture = make_sample(seed=1, split='val', index=number, size=128).image
+        cv2.imwrite(str(crops / f'{number}.png'), picture)
+    path = folder / 'new folder' / 'model.onnx'
+    arguments = (CONFIG, WEIGHTS, path, '--int8', crops, '--decode', '--batch', 'dynamic')
+    assert export(*arguments) == 0
+    assert [file.name for file in path.parent.iterdir()] == ['model.onnx']
+    return path
+
+
+def test_the_file_says_what_it_is(exported):
+    proto = onnx.load(exported)
+    onnx.checker.check_model(proto, full_check=True)
+    (entry,) = proto.metadata_props
+    assert entry.key == 'mmpose_sdpose'
+    entry = json.loads(entry.value)
+    assert entry['sigmas'][:2] == [0.026, 0.025] and len(entry.pop('sigmas')) == 17
+    assert entry['keypoint_names'][:2] == ['nose', 'left_eye']
+    assert len(entry.pop('keypoint_names')) == 17
+    assert len(entry.pop('keypoint_colors')) == 17
+    assert entry.pop('flip_pairs') == [[left, left + 1] for left in range(1, 17, 2)]
+    assert [15, 13] in entry['skeleton'] and len(entry.pop('skeleton')) == 19
+    assert entry == dict(
+        format=1,
+        package_version=mmpose_sdpose.__version__,
+        config=CONFIG,
+        input_size=[96, 128],
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        padding=1.25,
+        output='pixel_keypoints',
+        codec=None,
+        shift_heatmap=True,
+        shift_coords=False,
+        precision='int8',
+        dataset='coco',
+    )
+    assert [value.name for value in proto.graph.input] == ['image']
+    assert [value.name for value in proto.graph.output] == ['keypoints', 'scores']
+
+
+def test_the_file_gives_mmposes_keypoints(exported):
+    config = read_config(CONFIG)
+    model = load_model(CONFIG, WEIGHTS)
+    images = InputMaker(config, model).drawn_people(3)
+    found = OnnxSession(str(exported))(image=images.numpy())
+    with torch.inference_mode():
+        heatmaps = model.head(model.extract_feat(images)).numpy()
+    keypoints, scores = zip(*map(model.head.decoder.decode, heatmaps))
+    distances = np.linalg.norm(found['keypoints'] - np.concatenate(keypoints), axis=-1)
+    assert np.median(distances) < 2  # eight bits, ranges from eight pictures
+    np.testing.assert_allclose(found['scores'], np.concatenate(scores), rtol=0, atol=0.2)
+
+
+@pytest.fixture
+def bad_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = build_model('td-hm_sdpose-t_8xb64-300e_coco-256x192')
+    torch.save(other.state_dict(), 'other.pth')
+    whole = (tmp_path / 'other.pth').read_bytes()
+    (tmp_path / 'torn.pth').write_bytes(whole[: len(whole) // 2])
+    (tmp_path / 'a file').write_text('text')
+    (tmp_path / 'few').mkdir()
+    cv2.imwrite('few/1.png', np.zeros((128, 96, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (('no-such-config', WEIGHTS, 'x.onnx'), 'no config no-such-config'),
+        ((CONFIG, 'nothing.pth', 'x.onnx'), 'no checkpoint at nothing.pth'),
+        ((CONFIG, 'torn.pth', 'x.onnx'), 'torn.pth is truncated or no checkpoint'),
+        ((CONFIG, 'other.pth', 'x.onnx'), 'other.pth is of another model than td-hm_sdpose-n_'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--opset', '17'), 'opset 17 is not supported: choose one of'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--int8', 'few'), 'few has 1 images, and calibration needs'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--int8', 'nowhere'), 'no config nowhere'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--evaluate', 'nowhere'), 'no config nowhere'),
+        ((CONFIG, 'a file', 'x.onnx'), 'a file is truncated or no checkpoint'),
+        ((CONFIG, WEIGHTS, 'other.pth'), 'other.pth exists: choose another name, or say --force'),
+        ((CONFIG, WEIGHTS, 'few'), 'few is a folder: name a file in it'),
+        ((CONFIG, WEIGHTS, 'a file/x.onnx'), 'a file/x.onnx cannot be written: File exists'),
+    ],
+)
+def test_bad_input_gets_one_clear_line_and_leaves_no_file(
+    arguments, message, bad_input, tmp_path, capsys
+):
+    before = sorted(tmp_path.rglob('*'))
+    assert export(*arguments) == 1
+    complaint = capsys.readouterr().err
+    assert complaint.startswith('export_onnx: ') and message in complaint
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_missing_package_is_named_with_the_line_that_installs_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(packages, 'find_spec', lambda name: None if name == 'onnxscript' else name)
+    assert export(CONFIG, WEIGHTS, tmp_path / 'x.onnx') == 1
+    assert 'onnxscript is not installed: pip install onnx onnxscript' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_ends_it_quietly(tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export_onnx, 'export', interrupted)
+    assert export(CONFIG, WEIGHTS, tmp_path / 'x.onnx') == 130
+    assert capsys.readouterr().err == 'export_onnx: stopped\n'
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (['--batch', '0'], '0 is neither dynamic nor a number from 1 on'),
+        (['--batch', 'many'], 'many is neither dynamic nor a number'),
+        (['--simcc', '0'], '0 is no number of bins to a pixel'),
+        (['--int8', 'x', '--fp16'], 'not allowed with'),
+        (['--decode', '--simcc'], 'not allowed with'),
+        (['--calibration-images', '3'], '--calibration-images 3: at least 8'),
+    ],
+)
+def test_options_that_make_no_sense(options, message, capsys):
+    with pytest.raises(SystemExit):
+        export(CONFIG, WEIGHTS, 'x.onnx', *options)
+    assert message in capsys.readouterr().err

@@ -1,0 +1,95 @@
+"""The command, run for real on a few drawn people."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from projects.studies.__main__ import main
+from sdpose_synth import Settings, write_dataset
+
+from .studies import write_study
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope='module')
+def workspace(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('study')
+    write_dataset(folder / 'data', Settings(train=24, val=8, seed=0, size=96, company='alone'))
+    write_study(folder)
+    return folder
+
+
+def study(workspace, *arguments: str) -> subprocess.CompletedProcess:
+    paths = (ROOT, ROOT / 'projects/runtime', ROOT / 'projects/synthpose')
+    environment = {
+        **os.environ,
+        'SYNTHPOSE_MICRO_ROOT': str(workspace / 'data'),
+        'PYTHONPATH': os.pathsep.join(map(str, paths)),
+    }
+    command = [sys.executable, '-m', 'projects.studies', *arguments]
+    return subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True)
+
+
+def test_a_study_with_a_run_that_fails(workspace):
+    done = study(workspace, 'made_up.py', '--jobs', '2', '--threads', '1', '--out', 'out')
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert 'bad seed 1: FAILED: ValueError: num_cycles (0) must be at least 1' in done.stdout
+    assert 'after_bad seed 2: FAILED: needs bad seed 1, which failed' in done.stdout
+    with open(workspace / 'out/made_up_micro.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['run'], row['seed']) for row in rows] == [('good', '1'), ('good', '2')]
+    assert all(row['steps'] == '3' for row in rows)
+    assert rows[0]['command'].startswith('python -m projects.studies made_up.py --jobs 2')
+    text = (workspace / 'out/made_up_micro.md').read_text()
+    assert '| 1 cycle | ' in text
+    assert (workspace / 'out/made_up_micro.png').is_file()
+
+    kept = [
+        path.stat().st_mtime_ns for path in workspace.glob('out/micro/good-*/seed*/result.json')
+    ]
+    again = study(workspace, 'made_up.py', '--only', 'good', '--threads', '1', '--out', 'out')
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert '2 runs, 2 of them done before' in again.stdout
+    assert len(kept) == 2
+    assert kept == [
+        path.stat().st_mtime_ns for path in workspace.glob('out/micro/good-*/seed*/result.json')
+    ]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['absent'], 'study: no study absent: neither a file nor one of backbones, cycles'),
+        (['cycles', '--scale', 'huge'], 'study: no scale huge; cycles has micro, small'),
+        (['cycles', '--only', 'x'], 'study: cycles has no run x; it has tokenpose'),
+        (['cycles', '--seeds', '0'], '--seeds (0) must be at least 1'),
+        (['cycles', '--scale', 'small'], 'make_synthpose --out data/synthpose-small'),
+    ],
+)
+def test_what_cannot_be_run_is_said(workspace, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr(sys, 'argv', ['study', *arguments])
+    assert exit_code() == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_studies_are_listed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['study'])
+    assert exit_code() == 0
+    listed = ' '.join(capsys.readouterr().out.split())
+    assert 'cycles (micro, small, full, full_crowdpose): Cycles and self-distillation' in listed
+
+
+def exit_code() -> int:
+    """What the command would leave its shell with."""
+    try:
+        return main()
+    except SystemExit as stop:  # argparse
+        return stop.code

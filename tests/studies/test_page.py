@@ -1,0 +1,55 @@
+"""The page of the studies says what its CSV files say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from projects.studies.report import markdown_table, protocol, read_rows
+from projects.studies.study import read_study
+
+PAGE = Path(__file__).parents[2] / 'projects/studies/README.md'
+RESULTS = sorted(PAGE.parent.glob('*.csv'))
+
+
+def unwrapped_page() -> str:
+    return ' '.join(PAGE.read_text().split())
+
+
+def test_there_are_results():
+    assert RESULTS
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
+def test_the_table_of_a_study_is_the_one_of_its_rows(path):
+    rows = read_rows(path)
+    assert markdown_table(rows) in PAGE.read_text(), (
+        f'{PAGE.name} does not show the table that {path.name} gives'
+    )
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
+def test_every_table_says_data_steps_machine_and_command(path):
+    rows = read_rows(path)
+    scale = read_study(rows[0]['study']).scales[rows[0]['scale']]
+    assert protocol(scale.about, rows) in unwrapped_page()
+    assert f'`{rows[0]["command"]}`' in unwrapped_page()
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
+def test_the_runs_are_those_of_the_study(path):
+    rows = read_rows(path)
+    study = read_study(rows[0]['study'])
+    labels = {arm.name: arm.label for arm in study.arms}
+    assert path.stem == f'{study.name}_{rows[0]["scale"]}'
+    assert {row['run']: row['label'] for row in rows}.items() <= labels.items()
+    assert len({(row['run'], row['seed']) for row in rows}) == len(rows)
+    assert all(row['command'].startswith('python -m projects.studies ') for row in rows)
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
+def test_every_run_has_left_the_mean_pose_or_the_page_says_so(path):
+    for row in read_rows(path):
+        left = row['ap'] > 10 * row['mean_pose_ap'] + 0.02
+        assert left or f'{row["label"]}* stays on the mean pose' in unwrapped_page(), row['label']

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+
+from projects.studies.plan import Job, plan
+from projects.studies.study import read_study, study_files
+
+from .studies import arm as an_arm
+from .studies import study, write_study
+
+SCALES = [(name, scale) for name in study_files() for scale in read_study(name).scales]
+
+
+def test_the_studies_are_there():
+    assert list(study_files()) == ['backbones', 'cycles', 'distillation', 'peers', 'recipe']
+
+
+@pytest.mark.parametrize(('name', 'scale'), SCALES, ids=lambda value: value)
+def test_every_run_of_every_study_has_a_config(name, scale, tmp_path):
+    whole = read_study(name)
+    jobs = plan(whole, whole.scales[scale], tmp_path, seeds=1)
+    assert {job.arm.name for job in jobs if job.arm in whole.arms} == {
+        arm.name for arm in whole.arms
+    }
+    sizes = {tuple(job.config.codec.input_size) for job in jobs}
+    assert len(sizes) == 1, 'runs that are compared see pictures of one size'
+    pipelines = {str(job.config.val_dataloader.dataset.pipeline) for job in jobs}
+    assert len(pipelines) == 1
+    steps = {_epochs_of(job) for job in jobs if job.arm in whole.arms and not job.arm.once}
+    assert len(steps) == 1, 'as many steps for all'
+
+
+def _epochs_of(job: Job) -> int:
+    """With those of its backbone, where that is trained first."""
+    return sum(one.config.train_cfg.max_epochs for one in (job, job.start) if one)
+
+
+@pytest.mark.parametrize('name', ['cycles', 'backbones', 'peers'])
+def test_the_models_of_the_micro_scale_build(name, tmp_path):
+    init_default_scope('mmpose')
+    whole = read_study(name)
+    for job in plan(whole, whole.scales['micro'], tmp_path, seeds=1):
+        model = MODELS.build(job.config.model)
+        keypoints = getattr(model.head, 'out_channels', None) or model.head.mct.num_keypoints
+        assert keypoints == 17, job.name
+
+
+def test_all_cycles_cost_the_same_but_the_untied_ones(tmp_path):
+    whole = read_study('cycles')
+    jobs = plan(whole, whole.scales['micro'], tmp_path, seeds=1)
+    depths = {job.arm.name: job.config.model.head.encoder.depth for job in jobs}
+    assert depths.pop('untied') == 8
+    assert set(depths.values()) == {4}
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(FileNotFoundError, match='did you mean cycles'):
+        read_study('cycle')
+    with pytest.raises(FileNotFoundError, match='neither a file nor one of'):
+        read_study('absent.py')
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        ("question = 'Is it?'", '', 'it has no question'),
+        ("model='sdpose', options=dict(load", "model='other', options=dict(load", 'asks for model'),
+        ('run:bad', 'run:worse', 'made_up has no run worse'),
+        ("label='later'", "lable='later'", 'lable'),
+        ('good=', 'start=', 'no run can be called start'),
+    ],
+)
+def test_a_broken_file_is_refused(tmp_path, old, new, message):
+    path = write_study(tmp_path)
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        read_study(str(path))
+
+
+def test_only_brings_what_is_needed():
+    whole = study(an_arm('a'), an_arm('b'), an_arm('c', load_from='run:b'))
+    assert [one.name for one in whole.select(['c'])] == ['b', 'c']
+    with pytest.raises(ValueError, match='no run d; it has a, b, c'):
+        whole.select(['d'])
