@@ -1,5 +1,5 @@
-"""Data sets registered into ``mmpose.registry.DATASETS``."""
+"""What is looked at in the data before a run, and people in COCO files."""
 
-from .checked_datasets import CheckedCocoDataset, CheckedCrowdPoseDataset
+from .check_data import check_data
 
-__all__ = ['CheckedCocoDataset', 'CheckedCrowdPoseDataset']
+__all__ = ['check_data']
