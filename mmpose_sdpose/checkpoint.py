@@ -81,7 +81,9 @@ def fetch_state_dict(path: str) -> dict[str, Any]:
         return read_state_dict(_fetch(path))
     if READS_SAFELY and '://' not in path:
         return read_state_dict(path)
-    return weights_in(CheckpointLoader.load_checkpoint(path, map_location='cpu'), path)
+    # Quietly: what reads a checkpoint may print its results.
+    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
+    return weights_in(checkpoint, path)
 
 
 def _fetch(url: str) -> Path:
@@ -210,8 +212,8 @@ def list_unusable(found: Mapping[str, Any]) -> list[str]:
 def unusable_weights(source: str | Path, faults: list[str]) -> str:
     """Why a checkpoint with such entries is refused, and the way out, in a sentence."""
     return (
-        f'{source} has {len(faults)} weights that no model can use, {_first(faults)}: take a checkpoint '
-        'from before the training went wrong, or get it from another source'
+        f'{source} has weights that no model can use ({len(faults)}), {_first(faults)}: take a '
+        'checkpoint from before the training went wrong, or get it from another source'
     )
 
 

@@ -83,7 +83,7 @@ class Annotations:
                 value=value if name == 'count' else short(value), expected=self.expected
             )
             others = len(self.troubles[name]) - 1
-            text += f'; {others} more are alike' if others else ''
+            text += f'; so it is with {others} more' if others else ''
             text += '; MMPose passes them over' if name in _PASSED_OVER else ''
             yield Finding(f'{self.path}: annotation {short(first)} {text}', name in _WRONG)
 
@@ -120,7 +120,7 @@ def load_json(path: str | Path) -> Any:
     except RecursionError as error:
         raise WrongFile(f'{path} is nested too deeply') from error
     except json.JSONDecodeError as error:
-        at_end = not text[error.pos + 1 :].strip()
+        at_end = error.msg.startswith('Unterminated') or not text[error.pos :].strip()
         why = 'it ends too early, so copy or write it again' if text.strip() and at_end else error
         raise WrongFile(f'{path} is no JSON: {why if text.strip() else "it is empty"}') from error
 
@@ -156,7 +156,7 @@ def _read(path: str, expected: int | None, mtime: int, size: int) -> Annotations
         found.people = len(content['annotations'])
         people = list(_objects(content['annotations']))
         if len(people) < found.people:
-            found.add(f'{found.people - len(people)} of its annotations are no objects')
+            found.add(f'entries of "annotations" are no objects ({found.people - len(people)})')
         _check_ids(found, 'annotation', [person.get('id') for person in people])
         for person in people:
             _look_at_person(found, person)
@@ -171,7 +171,7 @@ def _objects(entries: list[Any]) -> Iterable[dict[str, Any]]:
 def _look_at_images(found: Annotations, images: list[Any]) -> None:
     named = [image for image in _objects(images) if isinstance(image.get('file_name'), str)]
     if len(named) < len(images):
-        found.add(f'{len(images) - len(named)} of its images have no file_name')
+        found.add(f'images have no file_name ({len(images) - len(named)})')
     if not images:
         found.add('it lists no image')
     _check_ids(found, 'image', [image.get('id') for image in _objects(images)])
@@ -190,7 +190,7 @@ def _check_ids(found: Annotations, kind: str, ids: list[Any]) -> None:
     if len(whole) < len(ids):
         first = next(value for value in ids if not _is_whole(value))
         found.add(
-            f'{len(ids) - len(whole)} {kind} ids are no whole numbers, the first is {short(first)}: '
+            f'{kind} ids are no whole numbers ({len(ids) - len(whole)}), the first is {short(first)}: '
             'number them, and whatever refers to them'
         )
     repeated = [value for value, count in Counter(whole).items() if count > 1]

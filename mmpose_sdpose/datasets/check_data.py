@@ -159,7 +159,7 @@ def _check_content(leaf: Leaf, annotations: Annotations, origin: str) -> Iterato
     sizeless = [name for name in used if None in (used[name].width, used[name].height)]
     if sizeless:
         yield Finding(
-            f'{leaf.ann_file}: {len(sizeless)} images have no width and height, the first is image '
+            f'{leaf.ann_file}: images have no width and height ({len(sizeless)}), the first is image '
             f'{short(sizeless[0])}: write them, in pixels'
         )
     if '://' not in leaf.folder:

@@ -56,7 +56,7 @@ def read_detections(path: str | Path, annotations: Annotations) -> Detections:
     for name, places in wrong.items():
         number, value = places[0]
         text = _REMEDIES[name].format(value=short(value), annotations=annotations.path)
-        more = f'; {len(places) - 1} more are alike' if len(places) > 1 else ''
+        more = f'; so it is with {len(places) - 1} more' if len(places) > 1 else ''
         found.findings.append(Finding(f'{path}: entry {number} (from 0) {text}{more}'))
     if not wrong and not found.images:
         why = f'its {others} boxes are all of another category than 1' if others else 'it is empty'

@@ -35,13 +35,18 @@ def raise_errors(findings: Iterable[Finding]) -> None:
     """
     errors = [finding.text for finding in findings if finding.fatal]
     if errors:
-        raise DataError('\n'.join([f'{len(errors)} things to mend before this can run:', *errors]))
+        raise DataError('\n'.join([f'to mend before this can run ({len(errors)}):', *errors]))
 
 
 def some(items: Sequence[Any], shown: int = 3) -> str:
     """The first few of many, and how many more there are."""
     more = len(items) - shown
     return ', '.join(map(str, items[:shown])) + (f' and {more} more' if more > 0 else '')
+
+
+def others(count: int) -> str:
+    """What follows a sentence about the first of several."""
+    return f', as have {count} others' if count else ''
 
 
 def short(value: Any, length: int = 60) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .annotations import Annotations
-from .findings import Finding, short, some
+from .findings import Finding, others, short, some
 
 
 def check_truth(
@@ -68,29 +68,25 @@ def _check_area(truth: Annotations, place: str) -> Iterator[Finding]:
     )
     if missing:
         yield Finding(
-            f'{truth.path}: annotation {short(missing[0])} has no area, as have {len(missing) - 1} '
-            f'others; the metric divides by it: {remedy}'
+            f'{truth.path}: annotation {short(missing[0])} has no area{others(len(missing) - 1)}; the '
+            f'metric divides by it: {remedy}'
         )
     if wrong:
+        first, area = wrong[0]
         yield Finding(
-            f'{truth.path}: annotation {short(wrong[0][0])} has {short(wrong[0][1])} as area, as have '
-            f'{len(wrong) - 1} others, and would never be found: {remedy}',
+            f'{truth.path}: annotation {short(first)} has {short(area)} as area'
+            f'{others(len(wrong) - 1)}, and would never be found: {remedy}',
             fatal=len(wrong) >= len(truth.loaded),
         )
 
 
 def _check_crowd(truth: Annotations, place: str) -> Iterator[Finding]:
+    remedy = f"CrowdPose's files have it; for others, say {place}.iou_type='keypoints'"
     without = [name for name, picture in truth.pictures.items() if not picture.has_crowd_index]
     if without:
-        yield Finding(
-            f'{truth.path}: {len(without)} images have no crowdIndex, the first is image '
-            f"{short(without[0])}: CrowdPose's files have it; of others, say "
-            f"{place}.iou_type='keypoints'"
-        )
+        more = others(len(without) - 1)
+        yield Finding(f'{truth.path}: image {short(without[0])} has no crowdIndex{more}: {remedy}')
     uncounted = truth.troubles.get('num_keypoints', [])
     if uncounted:
-        yield Finding(
-            f'{truth.path}: annotation {short(uncounted[0][0])} has no num_keypoints, as have '
-            f'{len(uncounted) - 1} others: write how many are labelled, or say '
-            f"{place}.iou_type='keypoints'"
-        )
+        first, more = short(uncounted[0][0]), others(len(uncounted) - 1)
+        yield Finding(f'{truth.path}: annotation {first} has no num_keypoints{more}: {remedy}')

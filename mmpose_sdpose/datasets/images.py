@@ -41,10 +41,10 @@ def check_images(
             f'expected at {os.path.abspath(absent[0])}{origin}'
         )
     if empty:
-        yield Finding(f'{len(empty)} image files are empty: {some(empty)}. Copy them again')
+        yield Finding(f'image files are empty ({len(empty)}): {some(empty)}. Copy them again')
     if broken:
         targets = [f'{path} -> {os.readlink(path)}' for path in broken]
-        yield Finding(f'{len(broken)} images are links to what is not there: {some(targets)}')
+        yield Finding(f'images are links to what is not there ({len(broken)}): {some(targets)}')
     present = [path for path in paths if path in there]
     step = max(1, len(present) // LOOKED_AT)
     yield from _check_sizes({path: paths[path] for path in present[::step]}, annotations)
@@ -86,7 +86,7 @@ def _check_sizes(pictures: dict[str, Picture], annotations: str) -> Iterator[Fin
             other.append(f'{path} is {_as_text(upright)}, not {_as_text(said)}')
     looked = f'of {len(pictures)} images that were opened'
     if unreadable:
-        yield Finding(f'{looked}, {len(unreadable)} are no images: {some(unreadable)}')
+        yield Finding(f'{looked}, {len(unreadable)} cannot be read: {some(unreadable)}')
     if turned:
         yield Finding(
             f'{looked}, {len(turned)} are turned by their EXIF orientation when MMPose loads them, but '

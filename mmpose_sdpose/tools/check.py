@@ -326,7 +326,7 @@ def check_config(name: str, run: str | None, options: list[str]) -> int:
     for finding in findings:
         print(finding)
     errors = sum(finding.fatal for finding in findings)
-    print(f'{errors} errors, {len(findings) - errors} warnings in what {name} reads')
+    print(f'{name}: errors: {errors}, warnings: {len(findings) - errors}')
     return 1 if errors else 0
 
 

@@ -46,8 +46,8 @@ class CheckFiniteHook(Hook):
         weights = {**checkpoint['state_dict'], **checkpoint.get('ema_state_dict', {})}
         if faults := list_unusable(weights):
             raise FloatingPointError(
-                f'training stopped at step {runner.iter}: {len(faults)} weights are no finite numbers, '
-                f'{faults[0]}; they are not saved. {_way_out(runner)}'
+                f'training stopped at step {runner.iter}: weights are no finite numbers '
+                f'({len(faults)}), {faults[0]}; they are not saved. {_way_out(runner)}'
             )
 
 

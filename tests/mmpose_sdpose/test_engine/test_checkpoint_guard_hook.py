@@ -118,13 +118,13 @@ def test_weights_that_are_no_numbers_are_never_a_start(tmp_path):
     for training in (False, True):
         run = runner(nn.Linear(2, 2), 'start.pth', training=training)
         with pytest.raises(
-            ValueError, match='start.pth has 1 weights .* weight: 4 of 4 values are NaN'
+            ValueError, match='start.pth has weights .* weight: 4 of 4 values are NaN'
         ):
             CheckpointGuardHook().after_load_checkpoint(run, dict(state_dict=dict(bad)))
     model = nn.Sequential(nn.Linear(2, 2))
     model[0].init_cfg = [dict(type='Pretrained', checkpoint=str(tmp_path / 'backbone.pth'))]
     torch.save(bad, tmp_path / 'backbone.pth')
-    with pytest.raises(ValueError, match='backbone.pth has 1 weights that no model can use'):
+    with pytest.raises(ValueError, match='backbone.pth has weights that no model can use'):
         CheckpointGuardHook().before_run(runner(model, training=True))
 
 

@@ -79,14 +79,48 @@ def test_published_weights_are_the_trainings_in_half_precision(tmp_path, monkeyp
     assert 'small.pth exists' in capsys.readouterr().err
 
 
+def test_what_half_precision_cannot_hold_stays_as_it_is(tmp_path, monkeypatch, capsys):
+    weights = dict(a=torch.tensor([1.0, 7e4]), b=torch.tensor([1.0, 6e4]), n=torch.tensor(3))
+    torch.save(dict(state_dict=weights), tmp_path / 'epoch.pth')
+    arguments = [str(tmp_path / 'epoch.pth'), str(tmp_path / 'small.pth')]
+    monkeypatch.setattr(sys, 'argv', ['publish_checkpoint', *arguments])
+    assert publish_checkpoint.main() == 0
+    assert 'cannot hold them: a\n' in capsys.readouterr().out
+    published = read_checkpoint(tmp_path / 'small.pth')['state_dict']
+    expected = dict(weights, b=weights['b'].half())
+    torch.testing.assert_close(published, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('tool', [publish_checkpoint, convert_checkpoint])
+def test_weights_that_are_no_numbers_are_not_passed_on(tool, tmp_path, monkeypatch, capsys):
+    weights = with_position('sdpose_t')
+    weights['backbone.bn1.weight'][3] = float('nan')
+    torch.save(weights, tmp_path / 'bad.pth')
+    arguments = [str(tmp_path / 'bad.pth'), str(tmp_path / 'good.pth')]
+    monkeypatch.setattr(sys, 'argv', ['tool', *arguments])
+    assert tool.main() == 1
+    assert (
+        'bad.pth has weights that no model can use (1), backbone.bn1.weight: 1 of 64 values are NaN'
+        in (capsys.readouterr().err)
+    )
+    assert not (tmp_path / 'good.pth').exists()
+
+
 @pytest.mark.parametrize(
     'change, message',
     [
-        (lambda state: state.pop('backbone.bn1.weight'), 'missing: backbone.bn1.weight'),
+        (
+            lambda state: state.update({'backbone.bn1.weight': torch.ones(64, dtype=torch.int32)}),
+            'backbone.bn1.weight: integer (torch.int32), the model has floating numbers',
+        ),
+        (
+            lambda state: state.pop('backbone.bn1.weight'),
+            'backbone.bn1.weight: not in the checkpoint',
+        ),
         (lambda state: state.update(extra=torch.zeros(1)), 'unknown: extra'),
         (
             lambda state: state.update({'backbone.conv1.weight': torch.zeros(8, 3, 3, 3)}),
-            'shape: backbone.conv1.weight is (8, 3, 3, 3)',
+            'backbone.conv1.weight: (8, 3, 3, 3) in the checkpoint, (64, 3, 3, 3) in the model',
         ),
         (
             lambda state: state['keypoint_head.tokenpose.pos_embedding'].add_(0.01),
@@ -120,8 +154,8 @@ def test_all_that_does_not_fit_a_distilpose_is_listed(tmp_path, monkeypatch, cap
     complaint = capsys.readouterr().err
     assert f'the closest is {CONFIGS["distilpose_s"]}.py: 4 entries' in complaint
     for part in (
-        'missing: head.mlp.0.bias',
-        f'shape: {head}mlp_head.1.bias is (2,), the config has (5,) for head.mlp.1.bias',
+        'head.mlp.0.bias: not in the checkpoint',
+        'head.mlp.1.bias: (2,) in the checkpoint, (5,) in the model',
         f'unknown: {head}transformer.layers.12.0.fn.norm.bias',
         f'{head}pos_embedding is not the sine table',
     ):
