@@ -41,4 +41,4 @@ if not is_check_run():
     allow_mmengine_checkpoints()
     allow_distributed_on_cpu()
     import_mmpose()
-    from . import datasets, engine, models  # noqa: F401
+    from . import datasets, engine, evaluation, models  # noqa: F401
