@@ -1,5 +1,12 @@
-"""Data sets registered into ``mmpose.registry.DATASETS``."""
+"""Data sets and transforms registered into ``mmpose.registry``."""
 
 from .checked_datasets import CheckedCocoDataset, CheckedCrowdPoseDataset
+from .transforms import RandomBodyCut, RandomLowResolution, RandomOccluder
 
-__all__ = ['CheckedCocoDataset', 'CheckedCrowdPoseDataset']
+__all__ = [
+    'CheckedCocoDataset',
+    'CheckedCrowdPoseDataset',
+    'RandomBodyCut',
+    'RandomLowResolution',
+    'RandomOccluder',
+]
