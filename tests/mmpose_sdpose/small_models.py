@@ -22,7 +22,7 @@ PREPROCESSOR = dict(
 TOKENS = dict(
     in_channels=16,
     in_featuremap_size=(6, 8),
-    num_keypoints=17,
+    out_channels=17,
     patch_size=(4, 3),
     hidden_dims=None,
 )
