@@ -38,7 +38,7 @@ class TrainingOptions:
     Args:
         amp: Mixed precision, as ``mim train --amp``.
         compile: ``torch.compile`` of the forward pass, as MMEngine's ``compile=True``.
-        channels_last: Weights and images in channels-last memory, as ``ChannelsLastHook``.
+        channels_last: Weights of the whole model and images in channels-last memory.
         explicit_attention: Attention as two products around a softmax, not fused.
     """
 

@@ -3,7 +3,6 @@
 from .atomic_backend import AtomicLocalBackend
 from .hooks import (
     AttentionVisualizationHook,
-    ChannelsLastHook,
     CheckpointGuardHook,
     CostHook,
     LossWeightHook,
@@ -13,7 +12,6 @@ from .packaged_weights import load_packaged_weights
 __all__ = [
     'AtomicLocalBackend',
     'AttentionVisualizationHook',
-    'ChannelsLastHook',
     'CheckpointGuardHook',
     'CostHook',
     'LossWeightHook',

@@ -105,7 +105,7 @@ def test_a_model_without_tokens_is_refused():
 
 def test_data_of_another_skeleton_is_refused():
     with pytest.raises(ValueError, match='predicts 14 keypoints, but the data has 17'):
-        check_choice(build(token_heatmap_model(num_keypoints=14)), coco(), AttentionChoice())
+        check_choice(build(token_heatmap_model(out_channels=14)), coco(), AttentionChoice())
 
 
 def test_keypoints_are_chosen_by_name_or_from_head_to_foot():
