@@ -45,9 +45,9 @@ model = dict(
     test_cfg=dict(flip_test=False),
 )
 
-dataset_type = 'CheckedCocoDataset'
+dataset_type = 'CocoDataset'
 data_root = '{{$SYNTHPOSE_ROOT:data/synthpose}}/'
-source = 'mim run mmpose_sdpose make_synthpose --out data/synthpose'
+data_source = 'mim run mmpose_sdpose make_synthpose --out data/synthpose'
 
 train_pipeline = [
     *_base_.train_pipeline[:3],
@@ -75,7 +75,6 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_train.json',
         data_prefix=dict(img='train/'),
-        source=source,
         pipeline=train_pipeline,
     ),
 )
@@ -88,7 +87,6 @@ val_dataloader = dict(
         ann_file='annotations/person_keypoints_val.json',
         data_prefix=dict(img='val/'),
         test_mode=True,
-        source=source,
         pipeline=val_pipeline,
     ),
 )
