@@ -101,16 +101,32 @@ def test_a_longer_name_is_refused_before_the_work(tmp_path):
 
 def test_a_folder_is_refused_before_the_work(tmp_path):
     (tmp_path / 'a').mkdir()
-    with pytest.raises(IsADirectoryError, match="Is a directory: '.*a'"):
+    with pytest.raises(IsADirectoryError, match="Is a directory: '.*a'$"):
         PartialFile(tmp_path / 'a')
 
 
 def test_a_full_disk_names_the_file_that_was_wanted(tmp_path):
-    with pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"):  # noqa: SIM117
+    with pytest.raises(OSError) as caught, whole_file(tmp_path / 'a.txt') as file:
+        file.write(b'text')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    path = str(tmp_path / 'a.txt')
+    assert str(caught.value) == f'[Errno {errno.ENOSPC}] No space left on device: {path!r}'
+    assert names(tmp_path) == []
+
+
+def test_a_file_system_that_is_full_only_at_the_end(tmp_path, monkeypatch):
+    """As a network drive, which says so when it has to write."""
+
+    def full(number: int) -> None:
+        raise OSError(errno.EDQUOT, 'Disk quota exceeded')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    (tmp_path / 'a.txt').write_text('before')
+    with pytest.raises(OSError, match="Disk quota exceeded: '.*a.txt'$"):  # noqa: SIM117
         with whole_file(tmp_path / 'a.txt') as file:
             file.write(b'text')
-            raise OSError(errno.ENOSPC, 'No space left on device')
-    assert names(tmp_path) == []
+    assert (tmp_path / 'a.txt').read_text() == 'before'
+    assert names(tmp_path) == ['a.txt']
 
 
 @needs_locks

@@ -252,7 +252,7 @@ class TestResults:
             monkeypatch.setattr(os, 'fstat', lambda number: os.stat(path))
 
         monkeypatch.setattr(PartialFile, '_open', open_full)
-        with pytest.raises(OSError, match=r"No space left on device: '.*keypoints\.json'"):  # noqa: SIM117
+        with pytest.raises(OSError, match=r"No space left on device: '.*keypoints\.json'$"):  # noqa: SIM117
             with ResultFile(path) as results:
                 for index in range(500):
                     results.add(Frame('clip.mp4', IMAGE, index), PEOPLE)

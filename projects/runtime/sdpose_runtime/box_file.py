@@ -245,8 +245,8 @@ class BoxFile:
 def _read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding='utf-8-sig'))
-    except RecursionError as error:
-        raise ValueError('it is nested too deeply') from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'it is no JSON that can be read ({error})') from error
 
 
 def _objects(entries: list[Any], name: str) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -107,9 +107,9 @@ class PartialFile:
         try:
             yield
         except OSError as error:
-            if error.errno is not None and error.filename in (None, str(self.path)):
-                error.filename, error.filename2 = str(self.target), None
-            raise
+            if error.errno is None or error.filename not in (None, str(self.path)):
+                raise
+            raise OSError(error.errno, error.strerror, str(self.target)) from error
 
 
 @cache
