@@ -14,7 +14,6 @@ import os
 import shlex
 import signal
 import sys
-import textwrap
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -29,6 +28,7 @@ import pandas as pd
 import torch
 from mmengine.config import DictAction
 from rich.console import Console
+from rich.padding import Padding
 
 from sdpose_runtime.files import whole_file
 
@@ -51,7 +51,7 @@ CONSOLE = Console(highlight=False)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='python -m projects.studies', description=__doc__)
     parser.add_argument('study', nargs='?', help='name, or path of a study file; none: list them')
-    parser.add_argument('--scale', default='micro', help='micro, small or full (%(default)s)')
+    parser.add_argument('--scale', default='micro', help='one of those listed (%(default)s)')
     parser.add_argument('--seeds', type=int, help='number of seeds; default: the scale says')
     parser.add_argument('--only', nargs='+', metavar='RUN', help='these runs, and those they need')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/studies'), help='%(default)s')
@@ -93,7 +93,7 @@ def list_studies() -> int:
     for name in study_files():
         study = read_study(name)
         CONSOLE.print(f'[bold]{name}[/bold] ({", ".join(study.scales)}): {study.title}')
-        CONSOLE.print(textwrap.indent(study.question, '    '))
+        CONSOLE.print(Padding(study.question, (0, 0, 0, 4)))
     return 0
 
 
