@@ -2,9 +2,9 @@
 
 CONFIG is a path, the name of a config of ours, or mmpose::PATH for one of MMPose's, such as
 mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-s_8xb256-420e_coco-256x192; models get random
-weights, nothing is downloaded. ONNX files are run in ONNX Runtime. All take turns, so that
-noise hits all alike, and the machine's own rate of matrix products, the limit, is measured
-among them.
+weights, nothing is downloaded. ONNX files are run in ONNX Runtime, the network alone without
+busy waiting, so that one's threads do not slow the next. All take turns, so that noise hits all
+alike, and the machine's own rate of matrix products, the limit, is measured among them.
 """
 
 from __future__ import annotations
