@@ -89,7 +89,9 @@ def read_index(root: str | Path) -> list[Entry]:
 def find_problems(root: str | Path) -> list[str]:
     """What is wrong with names, entries and results, a line each; empty if all is well."""
     root = Path(root)
-    configs = sorted((root / 'configs' / 'body_2d_keypoint').rglob('*.py'))
+    configs = sorted(
+        path for path in (root / 'configs').rglob('*.py') if '_base_' not in path.parts
+    )
     try:
         metafiles = _metafiles(root)
         models = list(_models(metafiles))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from mmpose_sdpose.benchmark.rows import COLUMNS, columns_of, read_rows, row_of, write_rows
+from mmpose_sdpose.benchmark.report import (
+    COLUMNS,
+    columns_of,
+    read_rows,
+    row_of,
+    table_of,
+    write_rows,
+)
 from mmpose_sdpose.benchmark.run import Result
-from mmpose_sdpose.benchmark.subject import Spec, Subject
-from mmpose_sdpose.benchmark.tables import table_of
+from mmpose_sdpose.benchmark.spec import Spec, Subject
 from mmpose_sdpose.evaluation.complexity import Complexity
 
 import numpy as np
@@ -16,8 +22,10 @@ from rich.console import Console
 COST = Complexity(params=4_398_528, published_flops=1_798_790_784, flops_with_attention=2 * 10**9)
 
 
-def result(spec: Spec, cost: Complexity | None = COST, **times: list[float]) -> Result:
-    subject = Subject(spec, (192, 256), measure=dict)
+def result(
+    spec: Spec, cost: Complexity | None = COST, passes: int = 1, **times: list[float]
+) -> Result:
+    subject = Subject(spec, (192, 256), measure=dict, passes=passes)
     arrays = {part: np.array(values) for part, values in times.items()}
     return Result(subject, cost, arrays, peak_memory_mb=61.84, product_rate=50.0)
 
@@ -30,7 +38,7 @@ def shown(results: list[Result]) -> list[list[str]]:
 
 
 def test_row_of_a_prediction(monkeypatch):
-    monkeypatch.setattr('mmpose_sdpose.benchmark.rows.describe_machine', lambda *_: 'a processor')
+    monkeypatch.setattr('mmpose_sdpose.benchmark.report.describe_machine', lambda *_: 'a processor')
     row = row_of(result(Spec('a/b.py', batch=8, threads=2), total=[700, 800, 900]), 'mim run …')
     assert row == dict(
         model='b',
@@ -57,7 +65,7 @@ def test_row_of_a_prediction(monkeypatch):
 
 
 def test_flip_test_runs_the_network_twice():
-    once, twice = (result(Spec('b.py', scope=scope), total=[100]) for scope in ('network', 'flip'))
+    once, twice = (result(Spec('b.py'), passes=passes, total=[100]) for passes in (1, 2))
     assert twice.share_of_product_rate == 2 * once.share_of_product_rate == 0.8
 
 

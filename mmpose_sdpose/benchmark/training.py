@@ -1,3 +1,5 @@
+"""A training step of a config, on people that its own pipeline prepares."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,10 +15,9 @@ from torch import Tensor, nn
 
 from ..configs import build_model, input_size
 from . import made_up_data
-from .all_cycles import make_attention_explicit
-from .pytorch_subject import fill_with_random_weights, in_one_line, open_config, stand_in_notes
-from .subject import CannotMeasure, Spec, Subject
-from .timing import timed
+from .measuring import timed
+from .pytorch_models import fill_with_random_weights, make_attention_explicit, stand_in_notes
+from .spec import CannotMeasure, Spec, Subject, in_one_line, open_config
 
 
 class TrainingStep:
@@ -42,9 +43,9 @@ class TrainingStep:
 
     def measure(self) -> dict[str, float]:
         """``data`` (one process), ``forward``, ``backward`` and ``total``, the last two together."""
-        batch, data = timed(self.make_batch, 'cpu')
-        loss, forward = timed(lambda: self.loss_of(batch), self.device)
-        _, backward = timed(loss.backward, self.device)
+        batch, data = timed(self.make_batch)
+        loss, forward = timed(lambda: self.loss_of(batch))
+        _, backward = timed(loss.backward)
         self.model.zero_grad(set_to_none=True)
         return dict(data=data, forward=forward, backward=backward, total=forward + backward)
 
@@ -62,7 +63,7 @@ class TrainingStep:
         return self.model.parse_losses(losses)[0]
 
 
-def build_training_subject(spec: Spec) -> Subject:
+def training_subject(spec: Spec) -> Subject:
     """A model ready to be trained, from random weights; of a distillation: teacher and student.
 
     Raises:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from mmpose_sdpose.benchmark.matrix_product import MatrixProduct
-from mmpose_sdpose.benchmark.timing import WARMUP_ROUNDS, measure_in_turn, timed
+from mmpose_sdpose.benchmark.measuring import WARMUP_ROUNDS, MatrixProduct, measure_in_turn, timed
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ def test_all_take_turns_and_only_the_second_pass_of_a_round_counts():
 
 
 def test_timed_hands_the_result_on():
-    result, ms = timed(lambda: 'done', 'cpu')
+    result, ms = timed(lambda: 'done')
     assert result == 'done'
     assert ms >= 0
 

@@ -1,7 +1,8 @@
+"""Models of a config in PyTorch, from random weights: built, run on made-up data, counted."""
+
 from __future__ import annotations
 
 import importlib.util
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -11,72 +12,41 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import revert_sync_batchnorm
 from mmpose.models import TopdownPoseEstimator
-from torch import nn
+from torch import Tensor, nn
 
-from ..configs import build_model, input_size, read_config
+from ..configs import build_model, input_size
 from ..evaluation.complexity import Complexity, measure_complexity
+from ..models.layers import TokenAttention
 from . import made_up_data
-from .all_cycles import EveryOutput, compute_all_cycles
-from .subject import CannotMeasure, Spec, Subject
-from .timing import timed
+from .measuring import timed
+from .spec import CannotMeasure, Spec, Subject, in_one_line, open_config
 
 
-def build_pytorch_subject(spec: Spec) -> Subject:
-    """A model of a config, from random weights, ready to predict.
+def pytorch_subject(spec: Spec) -> Subject:
+    """A model of a config, ready to predict.
 
     Raises:
         CannotMeasure: If the config asks for what is not there, or the scope does not suit the model.
         FileNotFoundError: If there is no such config.
     """
-    config = open_config(spec.source)
-    model = load_model(spec.source, spec.all_cycles).to(spec.device)
+    config, size = open_config(spec.source), input_size(spec.source)
+    model = _predictor(spec.source, spec.all_cycles).to(spec.device)
     if spec.fuse_conv_bn:
         model = fuse_conv_bn(model)
-    size = input_size(spec.source)
     run = torch.inference_mode()(_pass_of(model, config, spec, size))
     return Subject(
         spec,
         size,
-        lambda: dict(total=timed(run, spec.device)[1]),
-        stand_in_notes(config, spec.name),
+        measure=lambda: dict(total=timed(run)[1]),
+        notes=stand_in_notes(config, spec.name),
+        passes=2 if 'flip' in spec.scope else 1,
     )
-
-
-def open_config(source: str) -> Config:
-    """A config by path, our name or ``mmpose::PATH``.
-
-    Raises:
-        CannotMeasure: If it cannot be read.
-        FileNotFoundError: If there is none.
-    """
-    try:
-        return read_config(source)
-    except FileNotFoundError:
-        raise
-    except (OSError, RuntimeError, ImportError, SyntaxError, KeyError, ValueError) as error:
-        raise CannotMeasure(f'{source} is no config: {in_one_line(error)}') from error
-
-
-def load_model(source: str, all_cycles: bool = False) -> nn.Module:
-    """The model of a config in evaluation mode, on the CPU.
-
-    Raises:
-        CannotMeasure: If the config asks for what is not there.
-    """
-    try:
-        model = revert_sync_batchnorm(build_model(source))
-        if all_cycles:
-            compute_all_cycles(model)
-    except (KeyError, ImportError, AttributeError, TypeError, ValueError) as error:
-        raise CannotMeasure(f'{source} cannot be built: {in_one_line(error)}') from error
-    fill_with_random_weights(model)
-    return model.eval()
 
 
 @cache
 def cost_of_config(source: str, all_cycles: bool = False) -> Complexity:
     """Parameters and multiply-adds of one image and one pass, counted once for all batch sizes."""
-    model = load_model(source, all_cycles)
+    model = _predictor(source, all_cycles)
     return measure_complexity(EveryOutput(model) if all_cycles else model, input_size(source))
 
 
@@ -91,16 +61,6 @@ def fill_with_random_weights(model: nn.Module) -> None:
         if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
             module.init_cfg = None
     model.init_weights()
-
-
-def in_one_line(error: Exception) -> str:
-    """What an exception says, and where MMEngine's registry says it at length, the gist."""
-    text = str(error.args[0] if error.args else error)
-    absent = re.search(r'(\w+)\.(\w+) is not in the \S+ registry', text)
-    if absent:
-        package, name = absent.groups()
-        return f'its config asks for {name} of the package {package}, which is not installed here'
-    return text.split('\n')[0]
 
 
 def stand_in_notes(config: Config, name: str) -> list[str]:
@@ -124,6 +84,18 @@ def _dicts_in(value: object) -> Iterator[dict]:
     if isinstance(value, (list, tuple)):
         for item in value:
             yield from _dicts_in(item)
+
+
+def _predictor(source: str, all_cycles: bool) -> nn.Module:
+    """The model of a config in evaluation mode, on the CPU."""
+    try:
+        model = revert_sync_batchnorm(build_model(source))
+        if all_cycles:
+            compute_all_cycles(model)
+    except (KeyError, ImportError, AttributeError, TypeError, ValueError) as error:
+        raise CannotMeasure(f'{source} cannot be built: {in_one_line(error)}') from error
+    fill_with_random_weights(model)
+    return model.eval()
 
 
 def _pass_of(
@@ -152,3 +124,48 @@ def _pass_of(
         batch = model.data_preprocessor(prepared(), training=False)
         return lambda: model(**batch, mode='predict')
     return lambda: model.test_step(prepared())
+
+
+def compute_all_cycles(model: nn.Module) -> None:
+    """Change a model in place so that it runs every cycle where the first one would do.
+
+    The official SDPose code computes all cycles and their outputs in a test, too, and attention as
+    two products around a softmax; its convolutions have contiguous weights. What the model returns
+    stays the first cycle's output.
+
+    Raises:
+        ValueError: If the model's head has a single cycle, or no cycles at all.
+    """
+    head = getattr(model, 'head', None)
+    if getattr(head, 'num_cycles', 1) < 2:
+        raise ValueError('its head has no second cycle')
+    make_attention_explicit(model)
+    model.to(memory_format=torch.contiguous_format)
+    run_cycles = head.run_cycles
+    head.run_cycles = lambda feats, num_cycles, map_layers=None: run_cycles(
+        feats, head.num_cycles, map_layers
+    )
+
+
+def make_attention_explicit(model: nn.Module) -> None:
+    """Change a model in place: attention is two products around a softmax, not one fused kernel."""
+    for module in model.modules():
+        if isinstance(module, TokenAttention):
+            module.forward = lambda tokens, own=module: own.with_map(tokens)[0]
+
+
+class EveryOutput(nn.Module):
+    """A model that returns what each cycle put out, so that an operator counter finds them all in use.
+
+    Args:
+        model: As :func:`compute_all_cycles` left it.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor, data_samples: list) -> list[Tensor]:
+        head = self.model.head
+        cycles = head.run_cycles(self.model.extract_feat(inputs), head.num_cycles)
+        return [cycle.output for cycle in cycles]

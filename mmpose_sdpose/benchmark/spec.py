@@ -1,9 +1,15 @@
+"""What is to be measured, and what is ready to be."""
+
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from mmengine.config import Config
+
+from ..configs import read_config
 
 PEOPLE_OF_CLIP = 3
 
@@ -17,8 +23,8 @@ SCOPES = {
     'cropping, normalisation, network twice (flip test), decoding',
     'training': 'one training step without the optimizer: preprocessing and forward pass to the loss, '
     'backward pass',
-    'clip': f'a clip of 640x480 frames with {PEOPLE_OF_CLIP} drawn people each, through the runtime: '
-    'from a decoded frame and its boxes to the picture with all skeletons; no detector',
+    'clip': f'a clip of 640x480 frames with {PEOPLE_OF_CLIP} people each, through the runtime: from a '
+    'decoded frame and its boxes to the picture with all skeletons; no detector',
 }
 #: What a pass consists of, in the scopes where that is told apart. Data is beside, not in the step.
 PARTS = {
@@ -84,11 +90,6 @@ class Spec:
         return 'onnxruntime' if self.is_onnx else 'pytorch'
 
     @property
-    def passes(self) -> int:
-        """How often the network runs."""
-        return 2 if 'flip' in self.scope else 1
-
-    @property
     def name(self) -> str:
         """The config's or file's name without its suffix."""
         stem = re.sub(r'\.(py|onnx)$', '', Path(self.source.split('::')[-1]).name)
@@ -111,9 +112,86 @@ class Subject:
         input_size: Width and height of the network's input, in pixels.
         measure: Runs it once; part of it -> milliseconds.
         notes: What the reader of its numbers has to know.
+        passes: How often the network sees an image, in a run.
     """
 
     spec: Spec
     input_size: tuple[int, int]
     measure: Callable[[], dict[str, float]]
     notes: list[str] = field(default_factory=list)
+    passes: int = 1
+
+
+def list_specs(
+    sources: Sequence[str], batches: Sequence[int], common: Spec, all_cycles: bool = False
+) -> list[Spec]:
+    """What to measure: batch by batch, models in the order given, all cycles next to one.
+
+    A training step with options has a plain one before it.
+
+    Args:
+        sources: Configs and ONNX files.
+        batches: Batch sizes; of a clip, whose frames have a set number of people, none count.
+        common: What all share; its source and batch are replaced.
+        all_cycles: Add models of several cycles as the official code computes them.
+
+    Raises:
+        CannotMeasure: If ``all_cycles`` is on and no model has several, or a config cannot be read.
+        FileNotFoundError: If there is no such config.
+    """
+    if common.scope == 'clip':
+        batches = [PEOPLE_OF_CLIP]
+    sources = [_with_suffix(source) for source in sources]
+    cyclic = [source for source in sources if all_cycles and _has_cycles(source)]
+    if all_cycles and not cyclic:
+        raise CannotMeasure('--all-cycles: none of these models has a second cycle')
+    specs = []
+    for batch in batches:
+        for source in sources:
+            specs.append(replace(common, source=source, batch=batch, training=TrainingOptions()))
+            if common.training != TrainingOptions():
+                specs.append(replace(common, source=source, batch=batch))
+            if source in cyclic:
+                specs.append(replace(specs[-1], all_cycles=True, fuse_conv_bn=False))
+    return specs
+
+
+def open_config(source: str) -> Config:
+    """A config by path, our name or ``mmpose::PATH``.
+
+    Raises:
+        CannotMeasure: If it cannot be read.
+        FileNotFoundError: If there is none.
+    """
+    try:
+        return read_config(source)
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError, ImportError, SyntaxError, KeyError, ValueError) as error:
+        raise CannotMeasure(f'{source} is no config: {in_one_line(error)}') from error
+
+
+def in_one_line(error: Exception) -> str:
+    """What an exception says, and where MMEngine's registry says it at length, the gist."""
+    text = str(error.args[0] if error.args else error)
+    absent = re.search(r'(\w+)\.(\w+) is not in the \S+ registry', text)
+    if absent:
+        package, name = absent.groups()
+        return f'its config asks for {name} of the package {package}, which is not installed here'
+    return text.split('\n')[0]
+
+
+def _has_cycles(source: str) -> bool:
+    """Whether a config's model passes its encoder more than once while training."""
+    if source.endswith('.onnx'):
+        return False
+    model = open_config(source).model
+    student = model.get('student', model)
+    if isinstance(student, str):
+        return _has_cycles(student)
+    return (student.get('head') or {}).get('num_cycles', 1) > 1
+
+
+def _with_suffix(source: str) -> str:
+    """MMEngine wants the names of MMPose's configs with ``.py``."""
+    return f'{source}.py' if '::' in source and not source.endswith('.py') else source

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from projects.studies import pool
-from projects.studies.plan import plan
-from projects.studies.pool import run_jobs
+from projects.studies import runs
+from projects.studies.jobs import list_jobs
+from projects.studies.runs import run_jobs
 
 from .studies import SCALE, arm, study
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def jobs_of(tmp_path, *arms):
-    return plan(study(*arms), SCALE, tmp_path, seeds=1)
+    return list_jobs(study(*arms), SCALE, tmp_path, seeds=1)
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def trainings(tmp_path, monkeypatch):
         with open(f'{folder}/result.json', 'w') as file:
             json.dump(dict(metrics={'coco/AP': 0.5}), file)
 
-    monkeypatch.setattr(pool, 'train', train)
-    monkeypatch.setattr(pool, 'WAIT_S', 0.02)
+    monkeypatch.setattr(runs, 'train', train)
+    monkeypatch.setattr(runs, 'WAIT_S', 0.02)
     return lambda: notes.read_text().split('\n')[:-1] if notes.exists() else []
 
 

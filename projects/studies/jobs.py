@@ -1,11 +1,12 @@
-"""From a study to configs and folders: what is to be run, and where its result will be."""
+"""From a study to configs and folders: which trainings there are, and where their results will be."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,24 +67,19 @@ class Job:
         return self.folder.parent.name.rpartition('-')[2]
 
 
-class _Folders:
-    """Where the runs of a scale are: one folder for each config, named after the first arm that had it.
+def metric(metrics: dict[str, float], name: str) -> float:
+    """A metric by its name, whatever the data set it is of: ``AP`` is ``crowdpose/AP``, too.
 
-    Args:
-        root: Folder of the scale.
+    Raises:
+        ValueError: If there is not one such metric.
     """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        there = sorted(root.glob('*-*'), reverse=True)
-        self.homes = {path.name.rpartition('-')[2]: path for path in there}
-
-    def of(self, name: str, digest: str, seed: int) -> Path:
-        home = self.homes.setdefault(digest, self.root / f'{name}-{digest}')
-        return (home / f'seed{seed}').resolve()
+    found = [value for key, value in metrics.items() if key.rpartition('/')[2] == name]
+    if len(found) != 1:
+        raise ValueError(f'{len(found)} metrics are called {name}, of {", ".join(metrics)}')
+    return found[0]
 
 
-def plan(
+def list_jobs(
     study: Study,
     scale: Scale,
     out: Path,
@@ -106,72 +102,97 @@ def plan(
     Raises:
         ValueError: If a config does not go with the scale's recipe, or a name is unknown.
     """
-    jobs: list[Job] = []
-    starts: dict[Path, Job] = {}
-    folders = _Folders(out / scale.name)
+    planner = _Planner(scale, out / scale.name, options or {})
     first: dict[str, Job] = {}  # a teacher is one for all seeds: what varies is what learns from it
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
-            if arm.once and seed > 1:
-                continue
-            model = scale.models[arm.model]
-            needs = {name: first[name] for name in arm.needs}
-            if 'start' in model:
-                start = _make_start(arm, model['start'], scale, options or {}, seed, folders)
-                if start.folder not in starts:
-                    jobs.append(start)
-                needs[START] = starts.setdefault(start.folder, start)
-            jobs.append(_make_job(arm, model, scale, needs, options or {}, seed, folders, arm.name))
-            first.setdefault(arm.name, jobs[-1])
-    return jobs
+            if seed == 1 or not arm.once:
+                job = planner.add(arm, seed, {name: first[name] for name in arm.needs})
+                first.setdefault(arm.name, job)
+    return planner.jobs
 
 
-def _make_start(
-    arm: Arm, model: dict, scale: Scale, options: dict, seed: int, folders: _Folders
-) -> Job:
-    """The run in which an arm's backbone is trained first: all options but those of the arm's head."""
+class _Planner:
+    """Collects the jobs of a scale.
 
-    def chosen(given: dict) -> dict:
-        return {key: value for key, value in given.items() if not key.startswith('model.head')}
+    Args:
+        scale: The scale.
+        root: Its folder. There is one in it for each config, named after the first arm that had it.
+        options: Options of every run, over all others.
+    """
 
-    backbone = {
-        key: value for key, value in arm.options.items() if key.startswith('model.backbone')
-    }
-    first = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, backbone)
-    scale = replace(scale, options=chosen(scale.options))
-    # Arms whose backbones start alike share that run, whichever of them is there.
-    return _make_job(first, model, scale, {}, chosen(options), seed, folders, START)
+    def __init__(self, scale: Scale, root: Path, options: dict) -> None:
+        self.scale, self.root, self.options = scale, root, options
+        self.jobs: list[Job] = []
+        there = sorted(root.glob('*-*'), reverse=True)
+        self.homes = {path.name.rpartition('-')[2]: path for path in there}
+
+    def add(self, arm: Arm, seed: int, needs: dict[str, Job]) -> Job:
+        """An arm's training, and that of its backbone where it is trained first."""
+        model, from_start = self.scale.models[arm.model], {}
+        if 'start' in model:
+            needs, from_start = {**needs, START: self._add_start(arm, seed)}, _FROM_START
+        layers = (
+            self.scale.options,
+            model.get('options', {}),
+            arm.options,
+            from_start,
+            self.options,
+        )
+        job = self._make(arm, seed, model['config'], layers, needs, arm.name)
+        self.jobs.append(job)
+        return job
+
+    def _add_start(self, arm: Arm, seed: int) -> Job:
+        """The run in which an arm's backbone is trained first: all options but those of the arm's head.
+
+        Arms whose backbones start alike share that run, whichever of them is there.
+        """
+        model = self.scale.models[arm.model]['start']
+        given = (self.scale.options, self.options)
+        of_scale, of_all = (_without(options, 'model.head') for options in given)
+        own = {key: arm.options[key] for key in arm.options if key.startswith('model.backbone')}
+        start = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, own)
+        layers = (of_scale, model.get('options', {}), own, of_all)
+        job = self._make(start, seed, model['config'], layers, {}, START)
+        for other in self.jobs:
+            if other.folder == job.folder:
+                return other
+        self.jobs.append(job)
+        return job
+
+    def _make(
+        self,
+        arm: Arm,
+        seed: int,
+        config: str,
+        layers: Sequence[dict],
+        needs: dict[str, Job],
+        name: str,
+    ) -> Job:
+        """One training; its folder is called ``name`` unless its config has one."""
+        config, digest = _resolve(config, self.scale.recipe, layers, needs)
+        home = self.homes.setdefault(digest, self.root / f'{name}-{digest}')
+        folder = (home / f'seed{seed}').resolve()
+        config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
+        return Job(arm, seed, config, folder, list(needs.values()), needs.get(START))
 
 
-def _make_job(
-    arm: Arm,
-    model: dict,
-    scale: Scale,
-    needs: dict[str, Job],
-    options: dict,
-    seed: int,
-    folders: _Folders,
-    name: str,
-) -> Job:
-    """One training; its folder is called ``name`` unless its config has one."""
-    config, digest = resolve(arm, model, scale, needs, options)
-    folder = folders.of(name, digest, seed)
-    config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
-    return Job(arm, seed, config, folder, list(needs.values()), needs.get(START))
+def _without(options: dict, prefix: str) -> dict:
+    return {key: value for key, value in options.items() if not key.startswith(prefix)}
 
 
-def resolve(
-    arm: Arm, model: dict, scale: Scale, needs: dict[str, Job], options: dict
+def _resolve(
+    name: str, recipe: str, layers: Sequence[dict], needs: dict[str, Job]
 ) -> tuple[Config, str]:
-    """Config of an arm, and a digest of all that its result depends on but the seed."""
-    config = with_recipe(_read(model['config']), _read(scale.recipe))
-    start = _FROM_START if START in needs else {}
-    for layer in (scale.options, model.get('options', {}), arm.options, start, options):
+    """Config of a run, and a digest of all that its result depends on but the seed."""
+    config = with_recipe(_read(name), _read(recipe))
+    for layer in layers:
         config.merge_from_dict(deepcopy(_on_the_student(config, layer)))  # it writes into it
     text = json.dumps(config.to_dict(), sort_keys=True, default=str)
-    for name, job in needs.items():
-        run = f'{name}-{job.digest}' + (' of the same seed' if name == START else '')
-        text = text.replace(CHECKPOINT_OF + name, run)
+    for needed, job in needs.items():
+        run = f'{needed}-{job.digest}' + (' of the same seed' if needed == START else '')
+        text = text.replace(CHECKPOINT_OF + needed, run)
     return _with_checkpoints(config, needs), hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
