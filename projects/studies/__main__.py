@@ -21,6 +21,8 @@ import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importab
 from mmpose_sdpose.benchmark.report import describe_machine
 from mmpose_sdpose.benchmark.run import be_quiet, run_benchmark
 from mmpose_sdpose.benchmark.spec import CannotMeasure, Spec
+from mmpose_sdpose.datasets.check_data import check_data
+from mmpose_sdpose.datasets.findings import raise_errors
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.tools.console import fail, progress_bar
 
@@ -108,7 +110,8 @@ def show(jobs: list[Job]) -> int:
 def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -> int:
     CONSOLE.rule(f'{study.title}: {scale.name}')
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
-    floor = mean_pose(jobs[0])  # also finds out whether the data is there
+    raise_errors(check_data(jobs[0].config, ['train', 'val']))
+    floor = mean_pose(jobs[0])
     threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
     failures = follow(jobs, args.jobs, threads)
     finished = [job for job in jobs if job.done and job.arm in study.arms]

@@ -35,12 +35,11 @@ def quiet():
 
 
 @pytest.fixture
-def onnx_files():
-    pytest.importorskip('onnx', reason='onnx is not installed')
-    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
-    from . import onnx_files
+def pose_file():
+    """Writes a small pose model as an ONNX file; its path."""
+    from tests.sdpose_runtime.onnx_files import pose_file
 
-    return onnx_files
+    return lambda path, **options: str(pose_file(path, **options))
 
 
 @pytest.mark.parametrize('scope', ['network', 'flip', 'pipeline', 'pipeline+flip'])
@@ -192,8 +191,8 @@ def test_cost_is_the_models_whatever_the_batch():
     assert cost_of(Spec(SMALL, batch=8, scope='flip')) == (expected, [])
 
 
-def test_an_onnx_file_with_its_configs_cost(onnx_files, tmp_path):
-    path = onnx_files.pose_file(tmp_path / 'a.onnx', config=SMALL, input_size=[96, 128])
+def test_an_onnx_file_with_its_configs_cost(pose_file, tmp_path):
+    path = pose_file(tmp_path / 'a.onnx', config=SMALL, input_size=[96, 128])
     for scope in ('network', 'pipeline'):
         subject = build_subject(Spec(path, batch=2, scope=scope))
         assert subject.measure()['total'] > 0
@@ -202,7 +201,7 @@ def test_an_onnx_file_with_its_configs_cost(onnx_files, tmp_path):
     assert cost_of(subject.spec) == cost_of(Spec(SMALL))
 
 
-def test_the_network_of_an_onnx_file_does_not_wait_busily(onnx_files, tmp_path, monkeypatch):
+def test_the_network_of_an_onnx_file_does_not_wait_busily(pose_file, tmp_path, monkeypatch):
     """Or the threads of one session would take the processor from the next one's."""
     onnxruntime, opened = pytest.importorskip('onnxruntime'), []
 
@@ -213,20 +212,20 @@ def test_the_network_of_an_onnx_file_does_not_wait_busily(onnx_files, tmp_path, 
             return super().run(*args)
 
     monkeypatch.setattr(onnxruntime, 'InferenceSession', Recorded)
-    build_subject(Spec(onnx_files.pose_file(tmp_path / 'a.onnx'))).measure()
+    build_subject(Spec(pose_file(tmp_path / 'a.onnx'))).measure()
     assert opened == ['0']
 
 
 @pytest.mark.parametrize('scope', ['network', 'pipeline'])
-def test_a_flip_test_inside_the_file_counts_as_two_passes(scope, onnx_files, tmp_path):
-    path = onnx_files.pose_file(tmp_path / 'a.onnx', flip_test=True)
+def test_a_flip_test_inside_the_file_counts_as_two_passes(scope, pose_file, tmp_path):
+    path = pose_file(tmp_path / 'a.onnx', flip_test=True)
     subject = build_subject(Spec(path, scope=scope))
     assert subject.passes == 2
     assert subject.notes == ['a has its flip test inside: two passes of the network']
 
 
-def test_an_onnx_file_of_unknown_cost(onnx_files, tmp_path):
-    cost, notes = cost_of(Spec(onnx_files.pose_file(tmp_path / 'a.onnx', config='nobody-knows')))
+def test_an_onnx_file_of_unknown_cost(pose_file, tmp_path):
+    cost, notes = cost_of(Spec(pose_file(tmp_path / 'a.onnx', config='nobody-knows')))
     assert cost is None
     assert 'a.onnx was made from nobody-knows, which is not here' in notes[0]
 
@@ -237,8 +236,8 @@ def test_the_flip_test_of_an_onnx_file_is_inside_it(scope):
         build_subject(Spec('a.onnx', scope=scope))
 
 
-def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
-    path = onnx_files.pose_file(tmp_path / 'one.onnx', batch=1)
+def test_onnx_files_that_do_not_suit(pose_file, tmp_path, monkeypatch):
+    path = pose_file(tmp_path / 'one.onnx', batch=1)
     with pytest.raises(CannotMeasure, match='batches of 1 alone'):
         build_subject(Spec(path, batch=8))
     with pytest.raises(FileNotFoundError, match='nothing.onnx'):
@@ -255,13 +254,13 @@ def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
         build_subject(Spec(str(tmp_path / 'broken.onnx')))
 
 
-def test_a_clip_with_three_people_a_frame(onnx_files, tmp_path, monkeypatch):
+def test_a_clip_with_three_people_a_frame(pose_file, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(
         'mmpose_sdpose.benchmark.onnx_files.draw_people',
         lambda image, people, info, threshold: shown.append((image, people.boxes, threshold)),
     )
-    path = onnx_files.pose_file(tmp_path / 'a.onnx')
+    path = pose_file(tmp_path / 'a.onnx')
     subject = build_subject(Spec(path, batch=3, scope='clip'))
     for _ in range(2):
         times = subject.measure()
