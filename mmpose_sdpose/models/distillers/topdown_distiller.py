@@ -15,7 +15,7 @@ from ...checkpoint import fetch_state_dict, list_misfits
 from ...configs import read_config
 from ..heads.token_head import keypoint_weights
 from .checks import check_losses
-from .comparisons import COMPARISONS
+from .comparisons import COMPARISONS, asked
 from .knowledge import ask, quantities_of
 
 
@@ -106,9 +106,10 @@ class TopdownDistiller(TopdownPoseEstimator):
         map_layers[1] = [*map_layers.get(1, []), *student_layers]
         cycles = head.run_cycles(self.extract_feat(inputs), head.num_cycles, map_layers)
         losses = head.loss_of_cycles(cycles, data_samples, self.train_cfg)
-        student = quantities_of(head, cycles[0])
+        of_student, of_teacher = asked(self.distillation_losses)
+        student = quantities_of(head, cycles[0], of_student)
         with torch.no_grad():
-            teacher = ask(self.teacher, inputs, teacher_layers)
+            teacher = ask(self.teacher, inputs, of_teacher, teacher_layers)
         weights = keypoint_weights(data_samples)
         for name, loss in self.distillation_losses.items():
             value = COMPARISONS[name](loss, student, teacher, weights)
