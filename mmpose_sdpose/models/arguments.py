@@ -74,15 +74,28 @@ def check_flags(**flags: bool) -> None:
             raise TypeError(f'{name} ({value!r}) must be True or False')
 
 
+def check_dicts(**dicts: Mapping | None) -> None:
+    """Dicts of arguments, or None.
+
+    Raises:
+        TypeError: If one is something else.
+    """
+    for name, value in dicts.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise TypeError(f'{name} ({value!r}) must be a dict')
+
+
 def check_configs(**configs: Mapping | None) -> None:
     """Configs of parts that a registry builds; None where there is to be none.
 
     Raises:
         TypeError: If one is something else.
+        ValueError: If one does not say of what type the part is.
     """
+    check_dicts(**configs)
     for name, value in configs.items():
-        if value is not None and not isinstance(value, Mapping):
-            raise TypeError(f"{name} ({value!r}) must be a dict, such as dict(type='…')")
+        if value is not None and 'type' not in value:
+            raise ValueError(f"{name} ({value}) must say its type: dict(type='…')")
 
 
 def _check_finite(name: str, value: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..arguments import check_configs, check_counts, check_sizes
+from ..arguments import check_counts, check_dicts, check_sizes
 from .position import sine_position_table
 from .token_encoder import TokenEncoder
 
@@ -70,7 +70,7 @@ class MultiCycleTransformer(nn.Module):
         super().__init__()
         check_counts(in_channels=in_channels, num_keypoints=num_keypoints)
         check_sizes(in_featuremap_size=in_featuremap_size, patch_size=patch_size)
-        check_configs(encoder=encoder)
+        check_dicts(encoder=encoder)
         self.in_featuremap_size = tuple(in_featuremap_size)
         self.num_keypoints = num_keypoints
         width, height = in_featuremap_size
