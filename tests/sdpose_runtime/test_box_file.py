@@ -241,19 +241,20 @@ class TestBoxesThatAreNone:
         [
             dict(bbox=[NAN] * 4), dict(bbox=[1, 2, None, 4]), dict(bbox=[1, 2, float('inf'), 4]),
             dict(bbox=[1, 2]), dict(bbox=None), dict(bbox='1 2 3 4'), dict(bbox=[1, 2, 3, 4, 5]),
-            dict(bbox=[1, 2, 10**400, 4]), dict(score=NAN), dict(score=None), dict(score='high'),
+            dict(bbox=[1, 2, 10**400, 4]), dict(bbox=[1, 2, 1e30, 4]),
+            dict(score=NAN), dict(score=None), dict(score='high'),
         ],
     )  # fmt: skip
     def test_one_among_many_is_named_and_comes_as_nan(self, tmp_path, caplog, bad):
         boxes = box_file(tmp_path, annotations(box(id=3), box(id=5, **bad)))(frame())
-        assert boxes.finite().tolist() == [True, False]
+        assert boxes.usable().tolist() == [True, False]
         np.testing.assert_array_equal(boxes.corners[0], [10, 20, 40, 60])
-        expected = 'annotation with id 5: without `bbox` or score of finite numbers'
+        expected = 'annotation with id 5: without numbers that can be for `bbox` and score'
         assert expected in caplog.text
 
     def test_all_of_them_are_refused(self, tmp_path):
         with pytest.raises(
-            ValueError, match='nobody is in it: 2 without `bbox` or score of finite'
+            ValueError, match='nobody is in it: 2 without numbers that can be for `bbox`'
         ):
             box_file(tmp_path, annotations(box(bbox=None), box(bbox=[NAN] * 4)))
 

@@ -53,14 +53,15 @@ def test_of_those_who_are_alike_the_better_one_stays(seed, spread, limit):
 
 
 @pytest.mark.parametrize('field', ['boxes', 'box_scores', 'keypoints', 'scores', 'areas'])
+@pytest.mark.filterwarnings('error')
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
 def test_who_is_no_number_is_told(field, bad):
     people = crowd(0, 1)
     values = np.array(getattr(people, field), np.float32)
     values[3] = bad
     people = replace(people, **{field: values})
-    assert np.flatnonzero(~people.finite()).tolist() == [3]
-    assert people.select(people.finite()).ids.tolist() == [i for i in range(12) if i != 3]
+    assert np.flatnonzero(~people.usable()).tolist() == [3]
+    assert people.select(people.usable()).ids.tolist() == [i for i in range(12) if i != 3]
 
 
 def test_people_found_in_several_goes():
@@ -70,7 +71,7 @@ def test_people_found_in_several_goes():
     for field in ('boxes', 'box_scores', 'keypoints', 'scores', 'areas'):
         np.testing.assert_array_equal(getattr(joined, field), getattr(people, field))
     assert People.join([], 5).keypoints.shape == (0, 5, 2)
-    assert People.join([], 5).finite().shape == (0,)
+    assert People.join([], 5).usable().shape == (0,)
 
 
 def test_scores_leave_out_keypoints_hardly_found():

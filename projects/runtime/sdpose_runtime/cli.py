@@ -286,7 +286,7 @@ def _conclude(run: Run, args: argparse.Namespace, progress: Progress, stopped: i
     counts = [
         f'{summary.frames} frames, {summary.people} people, {progress.rate:.1f} frames a second',
         f'{summary.passed_over} passed over' * bool(summary.passed_over),
-        f'{pipeline.left_out} left out with NaN or infinity in box or keypoints'
+        f'{pipeline.left_out} left out, whose box or keypoints are no numbers that can be'
         * bool(pipeline.left_out),
     ]
     lines = [', '.join(filter(None, counts)) + f'; in {args.out}']
