@@ -249,12 +249,12 @@ class TestBoxesThatAreNone:
         boxes = box_file(tmp_path, annotations(box(id=3), box(id=5, **bad)))(frame())
         assert boxes.usable().tolist() == [True, False]
         np.testing.assert_array_equal(boxes.corners[0], [10, 20, 40, 60])
-        expected = 'annotation with id 5: without numbers that can be for `bbox` and score'
+        expected = 'annotation with id 5: without usable numbers for `bbox` and score'
         assert expected in caplog.text
 
     def test_all_of_them_are_refused(self, tmp_path):
         with pytest.raises(
-            ValueError, match='nobody is in it: 2 without numbers that can be for `bbox`'
+            ValueError, match='nobody is in it: 2 without usable numbers for `bbox`'
         ):
             box_file(tmp_path, annotations(box(bbox=None), box(bbox=[NAN] * 4)))
 

@@ -385,10 +385,7 @@ class TestWhatIsNoNumber:
         monkeypatch.setattr(PoseModel, '__call__', poisoned)
         assert run(folder, clip, '--json', '--track', '--one-euro') == 1
         assert [entry['frame'] for entry in results(folder)] == [1, 2, *range(5, 15)]
-        assert (
-            '3 left out, whose box or keypoints are no numbers that can be'
-            in capsys.readouterr().out
-        )
+        assert '3 left out for NaN, infinite or absurd boxes' in capsys.readouterr().out
 
     def test_from_boxes(self, folder, capsys):
         boxes = [dict(image_id=n, bbox=[60, 40, 40, 40], score=0.9) for n in (1, 2, 3)]
@@ -397,8 +394,8 @@ class TestWhatIsNoNumber:
         assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 1
         assert [entry['image_id'] for entry in results(folder)] == [1, 3]
         said = capsys.readouterr()
-        assert 'entry 1: without numbers that can be for `bbox` and score' in said.err
-        assert '1 left out, whose box or keypoints are no numbers that can be' in said.out
+        assert 'entry 1: without usable numbers for `bbox` and score' in said.err
+        assert '1 left out for NaN, infinite or absurd boxes' in said.out
 
     @pytest.mark.filterwarnings('error')
     def test_from_boxes_of_any_size(self, folder):
@@ -421,7 +418,7 @@ class TestWhatIsNoNumber:
         options = ['--boxes', folder / 'detector.onnx', '--json']
         assert run(folder, folder / 'images' / '001.png', *options) == 1
         assert [entry['bbox'] for entry in results(folder)] == [[20, 20, 60, 60]]
-        assert '1 left out, whose box or keypoints' in capsys.readouterr().out
+        assert '1 left out for NaN, infinite' in capsys.readouterr().out
 
 
 class TestRemarks:

@@ -210,7 +210,7 @@ class TestResults:
         entries = self.written(
             tmp_path,
             *((Frame(name, IMAGE), PEOPLE) for name in 'ab'),
-            image_id=lambda f: ids[f.name],
+            image_id=lambda name, path: ids[name],
         )
         assert [entry['image_id'] for entry in entries] == [785, 785, 40083, 40083]
 
