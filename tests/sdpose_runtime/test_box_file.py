@@ -80,6 +80,9 @@ class TestResults:
         assert boxes.image_id('a.jpg') == 3
         np.testing.assert_array_equal(boxes(frame()).corners, [[1, 2, 4, 6]])
         assert boxes.image_id('3.jpg') is None  # which is another one: image 3 has a name
+        boxes = box_file(tmp_path, [*entries, dict(image_id=3, bbox=[1, 2, 3, 4])])
+        assert boxes.image_id('3.jpg') is None
+        assert len(boxes(frame())) == 2
 
 
 class TestNames:
@@ -297,9 +300,9 @@ class TestSizes:
         assert '2 of the first 3 boxes' in caplog.text
         assert 'they must be [left, top, width, height]; or were the images resized?' in caplog.text
 
-    def test_people_cut_off_at_the_border_need_no_word(self, tmp_path, caplog):
-        sides = [[150, 20, 60, 70], [0, 50, 50, 52], [-10, -10, 300, 150]]
-        box_file(tmp_path, annotations(*(box(bbox=side) for side in sides), box(), box()))(frame())
+    def test_a_few_beyond_the_border_need_no_word(self, tmp_path, caplog):
+        sides = [[150, 20, 60, 70], [0, 50, 50, 52], [-10, -10, 300, 150], [0, 0, 9, 300]]
+        box_file(tmp_path, annotations(*(box(bbox=side) for side in sides), *[box()] * 4))(frame())
         assert caplog.text == ''
 
 

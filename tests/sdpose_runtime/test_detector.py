@@ -138,6 +138,8 @@ def test_raw_boxes_that_are_no_numbers_hide_nobody(tmp_path, bad, column):
     good = found.select(found.usable())
     for expected in ([40, 4, 72, 64], [80, 24, 112, 64]):
         assert np.abs(good.corners - np.float32(expected)).max(axis=1).min() < 1e-3
+    if np.isnan(bad):
+        assert (~found.usable()).sum() == 1
 
 
 def test_the_best_thousand_are_taken(tmp_path):

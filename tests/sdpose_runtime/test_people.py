@@ -52,6 +52,15 @@ def test_of_those_who_are_alike_the_better_one_stays(seed, spread, limit):
         assert len(kept) == (4 if spread < 3 else 12)
 
 
+@pytest.mark.parametrize('keypoint', range(5))
+def test_one_keypoint_elsewhere_is_a_fifth(keypoint):
+    """Whichever it is: the first ones are looked at before the others."""
+    one = crowd(0, 1).select(np.array([0, 0]))
+    one.keypoints[1, keypoint] += 1e4
+    assert len(one.distinct(SIGMAS, limit=0.79)) == 1
+    assert len(one.distinct(SIGMAS, limit=0.81)) == 2
+
+
 @pytest.mark.parametrize('field', ['boxes', 'box_scores', 'keypoints', 'scores', 'areas'])
 @pytest.mark.filterwarnings('error')
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
