@@ -5,10 +5,11 @@ from .compat import (
     allow_mmengine_checkpoints,
     import_mmpose,
     is_check_run,
+    refuse_config_in_checkpoint,
 )
 from .version import __version__
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'register']
 
 _CHECK = f'`python {__file__[: -len("__init__.py")]}tools/check.py`'
 _SUPPORTED = {'mmengine': ('0.10.0', '1.0.0'), 'mmpose': ('1.3.0', '2.0.0')}
@@ -36,9 +37,19 @@ def _check_versions() -> None:
             )
 
 
-if not is_check_run():
+def register() -> None:
+    """Make MMPose importable and register all parts of the package.
+
+    Raises:
+        ImportError: If MMPose or MMEngine is missing or of another version; says what to do.
+    """
     _check_versions()
     allow_mmengine_checkpoints()
     allow_distributed_on_cpu()
+    refuse_config_in_checkpoint()
     import_mmpose()
-    from . import datasets, engine, models  # noqa: F401
+    from . import datasets, engine, evaluation, models  # noqa: F401
+
+
+if not is_check_run():
+    register()

@@ -1,8 +1,12 @@
-"""Reading checkpoints without running what is in them, and writing them whole or not at all."""
+"""Checkpoints: reading without running what is in them, judging, and writing whole or not at all."""
 
 from __future__ import annotations
 
 import pickle
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -10,13 +14,18 @@ from urllib.parse import urlparse
 import torch
 from mmengine.runner import CheckpointLoader
 from mmengine.utils import digit_version
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdpose_runtime.files import whole_file
 
 #: Whether torch can read MMEngine's checkpoints with ``weights_only`` on: older versions know no list of
 #: harmless classes.
 READS_SAFELY = digit_version(torch.__version__) >= digit_version('2.6.0')
+
+#: Parts of a head that only training uses: a model that is to predict does without them.
+TRAINING_ONLY = ('head.loss_module.', 'head.score_loss.', 'head.between_cycles.')
+#: Where a weight belongs that the model has no place for; what else a file holds is nobody's business.
+_PARTS = ('backbone.', 'neck.', 'head.')
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -49,16 +58,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+def read_state_dict(path: str | Path) -> dict[str, Any]:
     """The weights in a checkpoint: bare or under ``state_dict``, with or without ``module.``.
+
+    They are as they lie in the file: :func:`judge` says whether a model can use them.
 
     Raises:
         FileNotFoundError, ValueError: As :func:`read_checkpoint`, or if there are no weights in it.
     """
-    return _weights_in(read_checkpoint(path), path)
+    return weights_in(read_checkpoint(path), path)
 
 
-def fetch_state_dict(path: str) -> dict[str, Tensor]:
+def fetch_state_dict(path: str) -> dict[str, Any]:
     """:func:`read_state_dict` of a file, a URL, or whatever else MMEngine knows.
 
     Raises:
@@ -70,7 +81,7 @@ def fetch_state_dict(path: str) -> dict[str, Tensor]:
         return read_state_dict(_fetch(path))
     if READS_SAFELY and '://' not in path:
         return read_state_dict(path)
-    return _weights_in(CheckpointLoader.load_checkpoint(path, map_location='cpu'), path)
+    return weights_in(CheckpointLoader.load_checkpoint(path, map_location='cpu'), path)
 
 
 def _fetch(url: str) -> Path:
@@ -82,27 +93,170 @@ def _fetch(url: str) -> Path:
     return path
 
 
-def list_misfits(found: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
-    """What keeps a state dict from filling a model: entries missing or of another shape."""
-    missing = [f'{key}: not in the checkpoint' for key in expected if key not in found]
-    return missing + [
-        f'{key}: {tuple(found[key].shape)} in the checkpoint, {tuple(value.shape)} in the model'
-        for key, value in expected.items()
-        if isinstance(found.get(key), Tensor) and found[key].shape != value.shape
-    ]
+def weights_in(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Any]:
+    """The state dict of a checkpoint that was read, without ``module.``.
 
-
-def _weights_in(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Tensor]:
-    state_dict = checkpoint.get('state_dict', checkpoint)
-    if not state_dict or not all(isinstance(value, Tensor) for value in state_dict.values()):
+    Raises:
+        ValueError: If there is none.
+    """
+    found = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(found, Mapping) or not any(isinstance(v, Tensor) for v in found.values()):
         raise ValueError(
-            f'{path} holds no weights: expected tensors, bare or under "state_dict", found '
+            f'{source} holds no weights: expected tensors, bare or under "state_dict", found '
             f'the entries {sorted(map(str, checkpoint))[:8]}'
         )
-    return {
-        key[len('module.') :] if key.startswith('module.') else key: value
-        for key, value in state_dict.items()
-    }
+    weights = OrderedDict((re.sub(r'^module\.', '', str(key)), found[key]) for key in found)
+    weights._metadata = getattr(found, '_metadata', {})  # versions of the modules that wrote it
+    return weights
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What keeps a state dict from filling a model; everything is empty where nothing does.
+
+    Args:
+        missing: Weights of the model that are not there.
+        mismatched: Those of another shape, each ``name: why``.
+        foreign: Weights of a backbone, neck or head that the model does not have.
+        unusable: Entries that no model could use, each ``name: why``.
+        total: Number of weights that the model wants.
+    """
+
+    missing: list[str]
+    mismatched: list[str]
+    foreign: list[str]
+    unusable: list[str]
+    total: int
+
+    @property
+    def misfits(self) -> list[str]:
+        """What another model is to blame for, a line for each weight."""
+        missing = [f'{name}: not in the checkpoint' for name in self.missing]
+        foreign = [f'{name}: not in the model' for name in self.foreign]
+        return [*missing, *self.mismatched, *foreign]
+
+    def __bool__(self) -> bool:
+        return not self.misfits and not self.unusable
+
+    def complaint(self, source: str | Path) -> str:
+        """Why the checkpoint is refused, and the way out, in a sentence."""
+        if self.unusable:
+            return unusable_weights(source, self.unusable)
+        return (
+            f'the checkpoint {source} is of another model than the config: {len(self.misfits)} of '
+            f'{self.total} weights do not fit, {_first(self.misfits)}. Use the config it was trained '
+            'with; convert weights of the official code with `mim run mmpose_sdpose '
+            'convert_checkpoint`'
+        )
+
+
+def judge(found: Mapping[str, Any], model: nn.Module, training: bool = False) -> Fit:
+    """Whether a state dict fits a model.
+
+    Names of older MMPose versions count as today's, as they do when the model loads them.
+
+    Args:
+        found: As :func:`weights_in` gives it.
+        training: The training goes on: what only training uses must be there too.
+    """
+    found = _with_names_of_today(found, model)
+    expected = model.state_dict()
+    wanted = [key for key in expected if training or not key.startswith(TRAINING_ONLY)]
+    mismatched, unusable = [], []
+    for key in (key for key in wanted if key in found):
+        value, model_value = found[key], expected[key]
+        if isinstance(value, Tensor) and value.shape != model_value.shape:
+            shapes = tuple(value.shape), tuple(model_value.shape)
+            mismatched.append(f'{key}: {shapes[0]} in the checkpoint, {shapes[1]} in the model')
+        elif fault := _fault(value, model_value):
+            unusable.append(f'{key}: {fault}')
+    return Fit(
+        missing=[key for key in wanted if key not in found],
+        mismatched=mismatched,
+        foreign=[
+            key
+            for key in found
+            if key.startswith(_PARTS) and key not in expected and not key.startswith(TRAINING_ONLY)
+        ],
+        unusable=unusable,
+        total=len(wanted),
+    )
+
+
+def load_weights(model: nn.Module, checkpoint: str) -> None:
+    """Fill a model that is to predict with the weights of a checkpoint: every one, or none.
+
+    Args:
+        checkpoint: A file, a URL, or whatever else MMEngine knows.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is not there.
+        ValueError: If it cannot be read, is of another model, or holds what no model can use.
+    """
+    found = fetch_state_dict(checkpoint)
+    fit = judge(found, model)
+    if not fit:
+        raise ValueError(fit.complaint(checkpoint))
+    used = {key: found[key] for key in found if not key.startswith(TRAINING_ONLY)}
+    model.load_state_dict(used, strict=False)  # MMPose's models know their older names
+
+
+def list_unusable(found: Mapping[str, Any]) -> list[str]:
+    """Entries of a state dict that no model could use, each ``name: why``."""
+    faults = {key: _fault(value) for key, value in found.items()}
+    return [f'{key}: {fault}' for key, fault in faults.items() if fault]
+
+
+def unusable_weights(source: str | Path, faults: list[str]) -> str:
+    """Why a checkpoint with such entries is refused, and the way out, in a sentence."""
+    return (
+        f'{source} has {len(faults)} weights that no model can use, {_first(faults)}: take a checkpoint '
+        'from before the training went wrong, or get it from another source'
+    )
+
+
+def _first(lines: list[str], shown: int = 3) -> str:
+    return '; '.join(lines[:shown] + ['…'] * (len(lines) > shown))
+
+
+def _with_names_of_today(found: Mapping[str, Any], model: nn.Module) -> dict[str, Any]:
+    """Lets MMPose's modules rename what their older versions called otherwise, on a copy."""
+    weights = OrderedDict(found)
+    versions = getattr(found, '_metadata', {})
+    for name, module in model.named_modules():
+        # What load_state_dict calls, without loading: torch has no public name for it.
+        for hook in module._load_state_dict_pre_hooks.values():
+            hook(weights, f'{name}.' if name else '', versions.get(name, {}), True, [], [], [])
+    return weights
+
+
+def _fault(value: Any, wanted: Tensor | None = None) -> str:
+    """Why an entry cannot be loaded into any weight, or any of that kind; '' if it can."""
+    if not isinstance(value, Tensor):
+        return f'{type(value).__name__} instead of a tensor'
+    if value.is_meta:
+        return 'a tensor without values (meta device)'
+    if value.layout is not torch.strided or value.is_quantized:
+        return 'a sparse or quantised tensor'
+    if wanted is not None and _kind(value) != _kind(wanted):
+        return f'{_kind(value)} ({value.dtype}), the model has {_kind(wanted)} numbers'
+    if _kind(value) == 'integer':
+        return ''
+    numbers = value.to(wanted.dtype) if wanted is not None else value
+    wrong = count_not_finite(numbers)
+    return f'{wrong} of {numbers.numel()} values are NaN or infinite' if wrong else ''
+
+
+def count_not_finite(value: Tensor) -> int:
+    """How many values of a tensor are NaN or infinite."""
+    numbers = value.float() if value.element_size() == 1 else value  # float8 knows no isfinite
+    return numbers.numel() - int(torch.isfinite(numbers).sum())
+
+
+def _kind(value: Tensor) -> str:
+    if value.is_complex():
+        return 'complex'
+    return 'floating' if value.is_floating_point() else 'integer'
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: str | Path, overwrite: bool = False) -> None:

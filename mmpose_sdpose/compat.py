@@ -1,7 +1,7 @@
 """What MMPose 1.3 and MMEngine 0.10 need to run on today's PyTorch, in one place.
 
-Importing ``mmpose_sdpose`` calls :func:`import_mmpose`, :func:`allow_mmengine_checkpoints` and
-:func:`allow_distributed_on_cpu`.
+Importing ``mmpose_sdpose`` calls :func:`import_mmpose`, :func:`allow_mmengine_checkpoints`,
+:func:`refuse_config_in_checkpoint` and :func:`allow_distributed_on_cpu`.
 MMPose's own ``train.py`` and ``test.py`` import MMEngine alone before they read the config, so with
 ``custom_imports=dict(imports=['mmpose_sdpose'])`` in it, ``mim train mmpose`` and ``mim test mmpose``
 run where torchvision, MMDetection and MMCV's compiled operators are missing. A script of your own has
@@ -177,6 +177,29 @@ def _history_method(owner: Any, name: str) -> Any:
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise UnpicklingError(f'the checkpoint asks for {name!r} of {owner!r}: refused')
     return getattr(HistoryBuffer, name)
+
+
+def refuse_config_in_checkpoint() -> None:
+    """Keep MMEngine's inferencers from running the config in a checkpoint where none is given.
+
+    ``Pose2DInferencer(model=None, weights=FILE)`` takes Python text from the file and executes it.
+    """
+    from mmengine.infer import BaseInferencer
+
+    init_model = BaseInferencer._init_model
+    if getattr(init_model, 'refuses', False):
+        return
+
+    def _init_model(self: Any, cfg: Any, weights: str | None, device: str = 'cpu') -> Any:
+        if not cfg:
+            raise ValueError(
+                f'no config for {weights}: MMEngine would run the Python text in that file as one, '
+                'which is refused; name the config that the weights were trained with'
+            )
+        return init_model(self, cfg, weights, device)
+
+    _init_model.refuses = True
+    BaseInferencer._init_model = _init_model
 
 
 def allow_distributed_on_cpu() -> None:

@@ -7,6 +7,8 @@ import re
 import torch
 from torch import Tensor, nn
 
+from .checkpoint import judge
+
 # Heads that read heatmaps off the tokens are "tokenpose" there, DistilPose's is "tokenhead".
 _HEAD = r'keypoint_head\.token(?:pose|head)\.'
 _POSITION = _HEAD + 'pos_embedding'
@@ -39,7 +41,7 @@ def convert_state_dict(official: dict[str, Tensor], model: nn.Module) -> dict[st
     """Weights of an official checkpoint under our names and in our shapes, checked against a model.
 
     Args:
-        official: State dict of the official code, without ``module.``.
+        official: State dict of the official code, without ``module.`` and what no model can use.
         model: The model it is meant for, built from our config.
 
     Raises:
@@ -55,12 +57,8 @@ def convert_state_dict(official: dict[str, Tensor], model: nn.Module) -> dict[st
             complaints.append(f'unknown: {key}')
         else:
             converted[name] = _reshape(name, value, expected[name])
-            if converted[name].shape != expected[name].shape:
-                complaints.append(
-                    f'shape: {key} is {tuple(value.shape)}, the config has '
-                    f'{tuple(expected[name].shape)} for {name}'
-                )
-    complaints += [f'missing: {name}' for name in expected if name not in converted]
+    fit = judge(converted, model, training=True)
+    complaints += [*fit.misfits, *fit.unusable]
     if complaints:
         raise ValueError(
             f'{len(complaints)} entries do not fit the config:\n  ' + '\n  '.join(complaints)

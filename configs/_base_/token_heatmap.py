@@ -11,11 +11,16 @@ param_scheduler = [
     dict(type='MultiStepLR', begin=0, end=300, milestones=[200, 260], gamma=0.1, by_epoch=True),
 ]
 auto_scale_lr = dict(base_batch_size=512)
-# A checkpoint is written whole or not at all, also on a full disk.
-default_hooks = dict(checkpoint=dict(backend_args=dict(backend='atomic')))
+# A checkpoint is written whole or not at all, also on a full disk, and before an older one goes.
+default_hooks = dict(
+    checkpoint=dict(type='SafeCheckpointHook', backend_args=dict(backend='atomic'))
+)
 custom_hooks = [
     dict(type='SyncBuffersHook'),
+    dict(type='CheckDataHook'),
     dict(type='CheckpointGuardHook'),
+    dict(type='CheckFiniteHook'),
+    dict(type='EpochSeedHook'),
 ]
 
 data_mode = 'topdown'
@@ -37,7 +42,7 @@ model = dict(
         type='MCTHead',
         in_channels=256,
         in_featuremap_size=(48, 64),
-        num_keypoints=17,
+        out_channels=17,
         patch_size=(4, 3),
         encoder=dict(embed_dims=192, depth=12, num_heads=8, mlp_ratio=3),
         hidden_dims=384,

@@ -1,9 +1,9 @@
 # Token heatmap models on COCO: train2017, and val2017 with the 56.4 AP person detections.
 _base_ = ['./token_heatmap.py']
 
-dataset_type = 'CheckedCocoDataset'
+dataset_type = 'CocoDataset'
 data_root = 'data/coco/'
-source = 'https://mmpose.readthedocs.io/en/latest/dataset_zoo/2d_body_keypoint.html#coco'
+data_source = 'https://mmpose.readthedocs.io/en/latest/dataset_zoo/2d_body_keypoint.html#coco'
 
 train_dataloader = dict(
     dataset=dict(
@@ -11,7 +11,6 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017/'),
-        source=source,
         pipeline=_base_.train_pipeline,
     ),
 )
@@ -24,7 +23,6 @@ val_dataloader = dict(
         + 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
         data_prefix=dict(img='val2017/'),
         test_mode=True,
-        source=source,
         pipeline=_base_.val_pipeline,
     ),
 )

@@ -2,11 +2,11 @@
 # boxes, AP with AP(E), AP(M), AP(H). The official SDPose release has no CrowdPose config.
 _base_ = ['./token_heatmap.py']
 
-model = dict(head=dict(num_keypoints=14))
+model = dict(head=dict(out_channels=14))
 
-dataset_type = 'CheckedCrowdPoseDataset'
+dataset_type = 'CrowdPoseDataset'
 data_root = 'data/crowdpose/'
-source = 'https://mmpose.readthedocs.io/en/latest/dataset_zoo/2d_body_keypoint.html#crowdpose'
+data_source = 'https://mmpose.readthedocs.io/en/latest/dataset_zoo/2d_body_keypoint.html#crowdpose'
 
 train_dataloader = dict(
     dataset=dict(
@@ -14,7 +14,6 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/mmpose_crowdpose_trainval.json',
         data_prefix=dict(img='images/'),
-        source=source,
         pipeline=_base_.train_pipeline,
     ),
 )
@@ -26,7 +25,6 @@ val_dataloader = dict(
         bbox_file=data_root + 'annotations/det_for_crowd_test_0.1_0.5.json',
         data_prefix=dict(img='images/'),
         test_mode=True,
-        source=source,
         pipeline=_base_.val_pipeline,
     ),
 )

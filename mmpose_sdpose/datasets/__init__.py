@@ -1,5 +1,6 @@
-"""Data sets registered into ``mmpose.registry.DATASETS``."""
+"""Transforms for ``mmpose.registry``, people in COCO files, and what is looked at before a run."""
 
-from .checked_datasets import CheckedCocoDataset, CheckedCrowdPoseDataset
+from .check_data import check_data
+from .transforms import RandomBodyCut, RandomLowResolution, RandomOccluder
 
-__all__ = ['CheckedCocoDataset', 'CheckedCrowdPoseDataset']
+__all__ = ['RandomBodyCut', 'RandomLowResolution', 'RandomOccluder', 'check_data']

@@ -3,19 +3,27 @@
 from .atomic_backend import AtomicLocalBackend
 from .hooks import (
     AttentionVisualizationHook,
-    ChannelsLastHook,
+    CheckDataHook,
+    CheckFiniteHook,
     CheckpointGuardHook,
     CostHook,
+    EpochSeedHook,
     LossWeightHook,
+    SafeCheckpointHook,
 )
 from .packaged_weights import load_packaged_weights
+from .resume import newest_checkpoint
 
 __all__ = [
     'AtomicLocalBackend',
     'AttentionVisualizationHook',
-    'ChannelsLastHook',
+    'CheckDataHook',
+    'CheckFiniteHook',
     'CheckpointGuardHook',
     'CostHook',
+    'EpochSeedHook',
     'LossWeightHook',
+    'SafeCheckpointHook',
     'load_packaged_weights',
+    'newest_checkpoint',
 ]

@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.checkpoint import read_state_dict, write_checkpoint
+from mmpose_sdpose.checkpoint import (
+    list_unusable,
+    read_state_dict,
+    unusable_weights,
+    write_checkpoint,
+)
 from mmpose_sdpose.configs import build_model, coco_configs, find_config
 from mmpose_sdpose.official_checkpoint import convert_state_dict
 from mmpose_sdpose.tools.console import fail
@@ -26,9 +31,11 @@ def convert(src: str, config: str | None) -> tuple[Path, dict]:
     """The config that fits and the converted state dict.
 
     Raises:
-        ValueError: If no config, or the one given, fits the weights.
+        ValueError: If no config, or the one given, fits the weights, or no model can use them.
     """
     official = read_state_dict(src)
+    if faults := list_unusable(official):
+        raise ValueError(unusable_weights(src, faults))
     if config is not None:
         path = find_config(config)
         return path, convert_state_dict(official, build_model(path))

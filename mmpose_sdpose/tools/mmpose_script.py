@@ -1,28 +1,85 @@
-"""Hands a command line over to one of MMPose's own scripts, so that all its options work."""
+"""Runs MMPose's own train and test scripts, so that all their options work, once the data is checked."""
 
 from __future__ import annotations
 
-import runpy
+import os
 import sys
+from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.datasets.check_data import check_data
+from mmpose_sdpose.datasets.findings import DataError, raise_errors
+from mmpose_sdpose.tools.console import fail
+
+import mmpose
+from mmengine.config import Config
+
+#: Every run through these tools has them, also with a config of MMPose's own.
+HOOKS = ('CheckDataHook', 'CheckpointGuardHook')
 
 
-def run_mmpose_script(name: str) -> None:
+def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
     """Run ``train.py`` or ``test.py`` of the installed MMPose with this process' arguments.
+
+    The script parses them and merges them into the config as it always does; before it goes on, what it
+    is about to read is looked at.
+
+    Args:
+        name: File of the script.
+        stages: What it runs: of ``train``, ``val``, ``test``.
+
+    Returns:
+        The exit code.
 
     Raises:
         FileNotFoundError: If the installed MMPose does not carry the script.
     """
-    import mmpose_sdpose  # noqa: F401, I001  registers the package; makes MMPose importable
-    import mmpose
+    script = _load(name)
+    merge_args = script.merge_args
 
+    def merge_and_check(cfg: Config, args: Any) -> Config:
+        cfg = merge_args(cfg, args)
+        _check(cfg, stages)
+        return cfg
+
+    script.merge_args = merge_and_check
+    try:
+        script.main()
+    except DataError as error:
+        return fail(Path(name).stem, error)
+    return 0
+
+
+def _check(cfg: Config, stages: Sequence[str]) -> None:
+    hooks = list(cfg.get('custom_hooks') or [])
+    has_hook = {hook.get('type') for hook in hooks}
+    cfg.custom_hooks = hooks + [dict(type=hook) for hook in HOOKS if hook not in has_hook]
+    if (
+        _is_first_process()
+    ):  # the others would read and say the same; warnings are the hook's to log
+        raise_errors(check_data(cfg, stages))
+
+
+def _is_first_process() -> bool:
+    names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+    return all(os.environ.get(name, '0') == '0' for name in names)
+
+
+def _load(name: str) -> ModuleType:
     package = Path(mmpose.__file__).parent
     # A wheel keeps the scripts in .mim; a source checkout has them beside the package.
     candidates = [package / '.mim' / 'tools' / name, package.parent / 'tools' / name]
-    script = next((path for path in candidates if path.is_file()), None)
-    if script is None:
+    path = next((path for path in candidates if path.is_file()), None)
+    if path is None:
         raise FileNotFoundError(
             f'MMPose in {package} has no tools/{name}: install MMPose 1.3 as a wheel'
         )
-    sys.argv[0] = str(script)
-    runpy.run_path(str(script), run_name='__main__')
+    sys.argv[0] = str(path)
+    spec = spec_from_file_location(f'mmpose_{path.stem}_script', path)
+    script = module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script

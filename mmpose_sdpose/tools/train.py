@@ -1,6 +1,8 @@
-"""`mim train mmpose_sdpose CONFIG …`: MMPose's own train script, with this package registered."""
+"""`mim train mmpose_sdpose CONFIG …`: MMPose's own train script, once data and weights are checked."""
+
+import sys
 
 from mmpose_sdpose.tools.mmpose_script import run_mmpose_script
 
 if __name__ == '__main__':
-    run_mmpose_script('train.py')
+    sys.exit(run_mmpose_script('train.py', ['train', 'val']))

@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.checkpoint import fetch_state_dict, list_misfits
+from mmpose_sdpose.checkpoint import load_weights
 from mmpose_sdpose.configs import read_config, read_metainfo
 from mmpose_sdpose.datasets.coco_people import CocoPeople, read_image, to_sample
-from mmpose_sdpose.tools.console import fail
-from mmpose_sdpose.visualization import AttentionChoice, draw_attention
-from mmpose_sdpose.visualization.attention_plan import check_choice
+from mmpose_sdpose.tools.console import fail, progress_bar
+from mmpose_sdpose.visualization import AttentionChoice, check_choice, draw_attention
 
 import cv2
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from rich.console import Console
-from rich.progress import track
-from torch import nn
 
 from sdpose_runtime.files import whole_file
 
@@ -87,7 +84,9 @@ def _draw_all(args: argparse.Namespace) -> list[Path]:
     init_default_scope(config.get('default_scope', 'mmpose'))
     metainfo = read_metainfo(config)
     people = _read_people(args, Compose(config.test_dataloader.dataset.pipeline), metainfo)
-    model = _build(config, args.checkpoint).to(args.device).eval()
+    model = MODELS.build(config.model)
+    load_weights(model, args.checkpoint)
+    model.to(args.device).eval()
     choice = AttentionChoice(
         args.keypoints, args.layers, args.teacher_layers, args.cycles, args.heads
     )
@@ -97,14 +96,13 @@ def _draw_all(args: argparse.Namespace) -> list[Path]:
     else:
         pictures = {name: (name, [person]) for name, person in people.items()}
     paths = []
-    for name, (who, packed) in track(
-        pictures.items(), 'drawing', total=len(pictures), console=Console(stderr=True)
-    ):
-        caption = args.caption or f'{Path(args.config).stem}: {who}'
-        picture = draw_attention(model, packed, metainfo, choice, caption)
-        paths.append(args.out / f'{name}.png')
-        with whole_file(paths[-1]) as file:
-            file.write(cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
+    with progress_bar() as progress:
+        for name, (who, packed) in progress.track(pictures.items(), description='drawing'):
+            caption = args.caption or f'{Path(args.config).stem}: {who}'
+            picture = draw_attention(model, packed, metainfo, choice, caption)
+            paths.append(args.out / f'{name}.png')
+            with whole_file(paths[-1]) as file:
+                file.write(cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
     return paths
 
 
@@ -125,26 +123,6 @@ def _read_people(
                 )
             people[name] = pipeline(to_sample(image, person, metainfo))
     return people
-
-
-def _build(config: Config, checkpoint: str) -> nn.Module:
-    """The model with every weight of a checkpoint.
-
-    Raises:
-        FileNotFoundError, ValueError: If the checkpoint cannot be read or is of another model.
-    """
-    state_dict = fetch_state_dict(checkpoint)
-    model = MODELS.build(config.model)
-    expected = model.state_dict()
-    misfits = list_misfits(state_dict, expected)
-    misfits += [f'{key}: not in the model' for key in state_dict if key not in expected]
-    if misfits:
-        raise ValueError(
-            f'{checkpoint} is of another model than the config, {len(misfits)} weights do not fit, '
-            f'{misfits[0]}: use the config it was trained with'
-        )
-    model.load_state_dict(state_dict)
-    return model
 
 
 def _option(text: str) -> str:

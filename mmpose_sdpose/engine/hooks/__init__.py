@@ -1,13 +1,19 @@
 from .attention_visualization_hook import AttentionVisualizationHook
-from .channels_last_hook import ChannelsLastHook
+from .check_data_hook import CheckDataHook
+from .check_finite_hook import CheckFiniteHook
 from .checkpoint_guard_hook import CheckpointGuardHook
 from .cost_hook import CostHook
+from .epoch_seed_hook import EpochSeedHook
 from .loss_weight_hook import LossWeightHook
+from .safe_checkpoint_hook import SafeCheckpointHook
 
 __all__ = [
     'AttentionVisualizationHook',
-    'ChannelsLastHook',
+    'CheckDataHook',
+    'CheckFiniteHook',
     'CheckpointGuardHook',
     'CostHook',
+    'EpochSeedHook',
     'LossWeightHook',
+    'SafeCheckpointHook',
 ]

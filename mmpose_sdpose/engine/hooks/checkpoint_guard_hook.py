@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 import os
-import re
 from urllib.error import URLError
 from urllib.parse import urlparse
 
 import torch
-from mmengine.hooks import Hook
-from mmengine.runner import BaseLoop, CheckpointLoader, Runner, find_latest_checkpoint
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import BaseLoop, CheckpointLoader, Runner
 from mmpose.registry import HOOKS
+from torch import Tensor
 
-from ...checkpoint import READS_SAFELY, list_misfits, read_checkpoint
+from ...checkpoint import (
+    READS_SAFELY,
+    judge,
+    list_unusable,
+    read_checkpoint,
+    unusable_weights,
+    weights_in,
+)
+from ..resume import keep_state_alone, newest_checkpoint, why_not_resumed
 from .plain_model import plain_model
 
 
@@ -21,7 +29,12 @@ class CheckpointGuardHook(Hook):
     MMEngine loads non-strictly: with the checkpoint of another model, a test would report the AP of
     random weights. When testing or resuming, every weight of the model must be in the checkpoint.
     When a training starts from one (``load_from``), some must be, so that a head for another data
-    set can be replaced; the rest is logged by MMEngine.
+    set can be replaced; the rest is logged by MMEngine. What is no number (NaN, text, a tensor without
+    values) is refused always.
+
+    A resumed training takes weights, optimizer, schedules and counters from the file, and no code and
+    no path. Without a file named, it goes on from the newest whole one in the work directory, and
+    begins anew if there is none.
 
     Args:
         strict: Demand every weight when testing or resuming.
@@ -39,9 +52,9 @@ class CheckpointGuardHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Read the file once, safely, while an error still costs nothing."""
         # MMEngine keeps what it is about to load in these two attributes alone.
+        if runner._resume and runner._load_from is None:
+            _choose(runner)
         path = runner._load_from
-        if path is None and runner._resume:
-            path = find_latest_checkpoint(runner.work_dir)
         if path is not None and '://' not in str(path) and READS_SAFELY:
             read_checkpoint(path)
         if _is_training(runner):
@@ -49,16 +62,16 @@ class CheckpointGuardHook(Hook):
                 _check_pretrained(getattr(module, 'init_cfg', None))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compare names and shapes with the model's."""
-        expected = plain_model(runner).state_dict()
-        found = {
-            re.sub(r'^module\.', '', key): value
-            for key, value in checkpoint.get('state_dict', checkpoint).items()
-        }
-        misfits = list_misfits(found, expected)
+        """Compare what was read with the model, and take what a run may take."""
+        source, model = runner._load_from, plain_model(runner)
+        fit = judge(weights_in(checkpoint, source), model, training=_is_training(runner))
         fine_tuning = _is_training(runner) and not runner._resume
-        if len(misfits) == len(expected) or (misfits and self.strict and not fine_tuning):
-            raise ValueError(_complaint(runner, misfits, len(expected)))
+        nothing_fits = len(fit.missing) + len(fit.mismatched) == fit.total
+        if fit.unusable or nothing_fits or (fit.misfits and self.strict and not fine_tuning):
+            raise ValueError(fit.complaint(source))
+        if runner._resume and _is_training(runner):
+            _check_state(checkpoint, source)
+        keep_state_alone(checkpoint, runner.message_hub.runtime_info, _checkpoint_folder(runner))
 
 
 def _is_training(runner: Runner) -> bool:
@@ -66,30 +79,56 @@ def _is_training(runner: Runner) -> bool:
     return isinstance(runner._train_loop, BaseLoop)
 
 
+def _choose(runner: Runner) -> None:
+    """What to resume, whatever ``last_checkpoint`` says."""
+    path = newest_checkpoint(runner.work_dir)
+    if path is None:
+        runner.logger.warning(f'nothing to resume in {runner.work_dir}: the training begins anew')
+        runner._resume = False
+        return
+    runner.logger.info(f'resumes from {path}')
+    runner._load_from = str(path)
+
+
+def _check_state(checkpoint: dict, source: str) -> None:
+    why = why_not_resumed(checkpoint)
+    if why:
+        raise ValueError(
+            f'{source} cannot be resumed, {why}: start from its weights with '
+            f'--cfg-options load_from={source}'
+        )
+    if faults := list_unusable(checkpoint.get('ema_state_dict', {})):
+        raise ValueError(unusable_weights(f'ema_state_dict of {source}', faults))
+
+
+def _checkpoint_folder(runner: Runner) -> str:
+    """Where this run's checkpoints are."""
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.out_dir not in (None, runner.work_dir):
+            return os.path.join(hook.out_dir, os.path.basename(runner.work_dir.rstrip(os.sep)))
+    return runner.work_dir
+
+
 def _check_pretrained(init_cfg: dict | list[dict] | None) -> None:
     """Fetch or find the weights a module starts from, which MMEngine would do after the data."""
-    if not isinstance(init_cfg, dict) or init_cfg.get('type') != 'Pretrained':
-        return
-    checkpoint = init_cfg['checkpoint']
-    if '://' not in checkpoint:
-        read_checkpoint(checkpoint)
-        return
+    for part in init_cfg if isinstance(init_cfg, list) else [init_cfg]:
+        if isinstance(part, dict) and part.get('type') == 'Pretrained':
+            source = part['checkpoint']
+            weights = weights_in(_fetch(source), source)
+            tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
+            if faults := list_unusable(tensors):
+                raise ValueError(unusable_weights(source, faults))
+
+
+def _fetch(source: str) -> dict:
+    if '://' not in source:
+        return read_checkpoint(source)
     try:
-        CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+        return CheckpointLoader.load_checkpoint(source, map_location='cpu')
     except (URLError, OSError) as error:
         folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
         raise FileNotFoundError(
-            f'pretrained weights {checkpoint} could not be fetched ({error}): put the file into '
-            f'{folder} as {os.path.basename(urlparse(checkpoint).path)}, or start from random '
+            f'pretrained weights {source} could not be fetched ({error}): put the file into '
+            f'{folder} as {os.path.basename(urlparse(source).path)}, or start from random '
             'weights with --cfg-options model.backbone.init_cfg=None'
         ) from error
-
-
-def _complaint(runner: Runner, misfits: list[str], total: int) -> str:
-    shown = '\n  '.join(misfits[:6] + ['...'] * (len(misfits) > 6))
-    return (
-        f'the checkpoint {runner._load_from or "to resume from"} is of another model than the '
-        f'config: {len(misfits)} of {total} weights do not fit:\n  {shown}\n'
-        'Use the config it was trained with; convert weights of the official code with '
-        '`mim run mmpose_sdpose convert_checkpoint`.'
-    )

@@ -11,7 +11,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...checkpoint import fetch_state_dict, list_misfits
+from ...checkpoint import judge, load_weights
 from ...configs import read_config
 from ..heads.token_head import keypoint_weights
 from .checks import check_losses
@@ -89,13 +89,12 @@ class TopdownDistiller(TopdownPoseEstimator):
             self.backbone.load_state_dict({name: found[name] for name in expected})
 
     def _check_backbone(self) -> None:
-        found, expected = self.teacher.backbone.state_dict(), self.backbone.state_dict()
-        misfits = list_misfits(found, expected)
-        if misfits:
+        fit = judge(self.teacher.backbone.state_dict(), self.backbone)
+        if fit.misfits:
             raise ValueError(
                 f"backbone_from_teacher: the student's {type(self.backbone).__name__} does not fit the "
-                f"teacher's {type(self.teacher.backbone).__name__}, {len(misfits)} of {len(expected)} "
-                f'weights: {misfits[0]} …'
+                f"teacher's {type(self.teacher.backbone).__name__}, {len(fit.misfits)} of {fit.total} "
+                f'weights: {fit.misfits[0]} …'
             )
 
     def loss(self, inputs: Tensor, data_samples: list[PoseDataSample]) -> dict[str, Tensor]:
@@ -158,21 +157,13 @@ def _build_teacher(teacher: dict | str, checkpoint: str | None, allow_untrained:
     model = MODELS.build(_model_config(teacher))
     if checkpoint is not None:
         try:
-            _load(model, checkpoint)
+            load_weights(model, checkpoint)
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"no teacher's weights: {error}. Please {_WHERE_FROM}"
             ) from error
+        except ValueError as error:
+            raise ValueError(f'teacher_ckpt: {error}') from error
     model.requires_grad_(False)
     model.eval()
     return model
-
-
-def _load(model: nn.Module, path: str) -> None:
-    """Load every weight, or none; MMPose's models know the names of their older versions."""
-    try:
-        model.load_state_dict(fetch_state_dict(path))
-    except RuntimeError as error:
-        raise ValueError(
-            f'teacher_ckpt {path} is of another model than the teacher: {error}'
-        ) from error

@@ -24,6 +24,7 @@ def open_session(
     model: str | Path | bytes,
     threads: int | None = None,
     providers: Sequence[str] | None = None,
+    busy_wait: bool = True,
 ) -> onnxruntime.InferenceSession:
     """Load an ONNX model.
 
@@ -31,6 +32,8 @@ def open_session(
         model: Its file, or what such a file holds.
         threads: Threads for one operator; None: as many as ONNX Runtime finds good.
         providers: What it runs on, in order of preference; None: the CPU.
+        busy_wait: Threads wait busily for the next operator of a run: fastest on an idle machine, slow
+            on a busy one.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -49,6 +52,8 @@ def open_session(
     options.intra_op_num_threads = threads or 0
     # Between runs its threads would wait busily, beside decoding, drawing and another model.
     options.add_session_config_entry('session.force_spinning_stop', '1')
+    if not busy_wait:
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     try:
         content = model if in_memory else str(model)
         return onnxruntime.InferenceSession(content, options, providers)

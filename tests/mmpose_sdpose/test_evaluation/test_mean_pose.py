@@ -30,7 +30,7 @@ def config(root, people: list[dict], split: str) -> dict:
     )
     (root / f'{split}.json').write_text(json.dumps(content))
     return dict(
-        type='CheckedCocoDataset',
+        type='CocoDataset',
         data_root=str(root),
         ann_file=f'{split}.json',
         data_prefix=dict(img=''),

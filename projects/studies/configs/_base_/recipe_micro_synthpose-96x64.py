@@ -6,7 +6,7 @@ _base_ = ['../../../../configs/_base_/token_heatmap_synthpose.py']
 
 codec = dict(type='MSRAHeatmap', input_size=(64, 96), heatmap_size=(16, 24), sigma=1, unbiased=True)
 data_root = '{{$SYNTHPOSE_MICRO_ROOT:data/synthpose-micro}}/'
-source = (
+data_source = (
     'mim run mmpose_sdpose make_synthpose --out data/synthpose-micro --train 6000 --val 500 --seed 4 '
     '--size 128 --company alone'
 )
@@ -27,11 +27,9 @@ val_pipeline = [
 in_process = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
     **in_process,
-    dataset=dict(data_root=data_root, source=source, pipeline=train_pipeline),
+    dataset=dict(data_root=data_root, pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    **in_process, dataset=dict(data_root=data_root, source=source, pipeline=val_pipeline)
-)
+val_dataloader = dict(**in_process, dataset=dict(data_root=data_root, pipeline=val_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/person_keypoints_val.json')
 test_evaluator = val_evaluator

@@ -7,15 +7,13 @@ codec = dict(
     type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2, unbiased=True
 )
 data_root = '{{$SYNTHPOSE_SMALL_ROOT:data/synthpose-small}}/'
-source = (
+data_source = (
     'mim run mmpose_sdpose make_synthpose --out data/synthpose-small --train 20000 --val 1000 '
     '--seed 5'
 )
 
-train_dataloader = dict(
-    batch_size=64, num_workers=8, dataset=dict(data_root=data_root, source=source)
-)
-val_dataloader = dict(num_workers=8, dataset=dict(data_root=data_root, source=source))
+train_dataloader = dict(batch_size=64, num_workers=8, dataset=dict(data_root=data_root))
+val_dataloader = dict(num_workers=8, dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/person_keypoints_val.json')
 test_evaluator = val_evaluator

@@ -336,7 +336,7 @@ def test_mmposes_own_configs_can_teach():
         (dict(teacher=token_heatmap_model(embed_dims=64)), 'embed_dims=32, the teacher.s 64'),
         (dict(teacher=token_heatmap_model(patch_size=(2, 3))), r'\(2, 2\) visual tokens'),
         (dict(teacher=token_heatmap_model(depth=3)), 'layer 4 of the teacher, which has 3'),
-        (dict(teacher=token_heatmap_model(num_keypoints=14)), '17 keypoints, the teacher 14'),
+        (dict(teacher=token_heatmap_model(out_channels=14)), '17 keypoints, the teacher 14'),
         (
             dict(
                 teacher=token_heatmap_model(

@@ -1,0 +1,206 @@
+"""Whether data, weights and sizes of a run are there, before it costs anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+from ..checkpoint import list_unusable, read_state_dict, unusable_weights
+from .annotations import Annotations, WrongFile, read_annotations
+from .detections import read_detections
+from .findings import Finding, short, some
+from .ground_truth import check_truth
+from .images import check_images
+from .settings import (
+    check_metainfo,
+    check_model,
+    check_save_best,
+    count_keypoints,
+    inner_datasets,
+    type_name,
+)
+
+STAGES = ('train', 'val', 'test')
+
+
+def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
+    """Look at all that a run would read, as far as it can be told before.
+
+    People, boxes and images are looked at in COCO-style data sets for top-down models; of others, their
+    files.
+
+    Args:
+        cfg: Of the run, options merged.
+        stages: What runs: of ``train``, ``val``, ``test``; those that the config lacks are left out.
+
+    Returns:
+        Errors and warnings, the same one once. None if all is well.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    loaders = {stage: cfg.get(f'{stage}_dataloader') for stage in stages}
+    datasets = {stage: loader['dataset'] for stage, loader in loaders.items() if loader}
+    findings = list(_check_weights(cfg))
+    findings += check_model(cfg, datasets) if cfg.get('model') else []
+    if 'val' in datasets and 'train' in datasets:
+        findings += check_save_best(cfg, _metrics(cfg, 'val'))
+    source = cfg.get('data_source')
+    origin = f'; the data comes from {source}' if source else ''
+    for stage, dataset in datasets.items():
+        leaves = list(_leaves(dataset, f'{stage}_dataloader.dataset'))
+        for leaf in leaves:
+            findings += _check_leaf(leaf, origin)
+        if stage != 'train':
+            for metric in _metrics(cfg, stage):
+                findings += _check_metric(metric, leaves, f'{stage}_evaluator', origin)
+    return list(dict.fromkeys(findings))
+
+
+def _check_weights(cfg: Config) -> Iterator[Finding]:
+    path = cfg.get('load_from')
+    if path and '://' not in path:
+        try:
+            faults = list_unusable(read_state_dict(path))
+        except (OSError, ValueError) as error:
+            yield Finding(f'load_from: {error}')
+            return
+        if faults:
+            yield Finding(unusable_weights(path, faults))
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A COCO-style data set that wraps no other.
+
+    Args:
+        place: Where the config has it.
+        settings: What the config says.
+        ann_file, bbox_file, folder: Where its files are, as MMPose finds them.
+        num_keypoints: Of a person; None if its class reads people in a way of its own.
+        is_plain: Whether its class reads the file as MMPose's COCO data sets do, for top-down models.
+    """
+
+    place: str
+    settings: dict[str, Any]
+    ann_file: str
+    bbox_file: str | None
+    folder: str
+    num_keypoints: int | None
+    is_plain: bool
+
+    def read(self) -> Annotations:
+        return read_annotations(self.ann_file, self.num_keypoints)
+
+    def images(self) -> set[Any]:
+        """Ids of the images that are opened."""
+        if self.bbox_file:
+            return read_detections(self.bbox_file, self.read()).images
+        return set(self.read().loaded)
+
+
+def _leaves(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
+    inner = inner_datasets(dataset)
+    for number, part in enumerate(inner):
+        name = f'datasets.{number}' if 'datasets' in dataset else 'dataset'
+        yield from _leaves(part, f'{place}.{name}')
+    kind = dataset.get('type')
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    if inner or not isinstance(kind, type) or not issubclass(kind, BaseCocoStyleDataset):
+        return
+    root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
+    own_people = kind.parse_data_info is not BaseCocoStyleDataset.parse_data_info
+    own_files = kind._load_annotations is not BaseCocoStyleDataset._load_annotations
+    yield Leaf(
+        place,
+        dataset,
+        os.path.join(root, dataset.get('ann_file', '')),
+        dataset.get('bbox_file'),
+        os.path.join(root, prefix.get('img', '')),
+        None if own_people else count_keypoints(dataset),
+        not own_files and dataset.get('data_mode', 'topdown') == 'topdown',
+    )
+
+
+def _check_leaf(leaf: Leaf, origin: str) -> Iterator[Finding]:
+    yield from check_metainfo(leaf.settings, leaf.place)
+    files = {'annotation file': leaf.ann_file, 'box file': leaf.bbox_file}
+    missing = [
+        Finding(f'{kind} not found: expected at {os.path.abspath(path)}{origin}')
+        for kind, path in files.items()
+        if path and '://' not in path and not os.path.isfile(path)
+    ]
+    yield from missing
+    if leaf.is_plain and not missing and '://' not in leaf.ann_file:
+        try:
+            yield from _check_content(leaf, leaf.read(), origin)
+        except (OSError, WrongFile) as error:
+            yield Finding(str(error))
+
+
+def _check_content(leaf: Leaf, annotations: Annotations, origin: str) -> Iterator[Finding]:
+    yield from annotations.findings
+    if leaf.bbox_file:
+        yield from read_detections(leaf.bbox_file, annotations).findings
+    elif annotations.people is None:
+        yield Finding(
+            f'{leaf.ann_file} has no list "annotations": files without people are tested with a '
+            f'bbox_file in {leaf.place} and format_only=True in the evaluator'
+        )
+    else:
+        yield from annotations.describe_people()
+        yield from annotations.describe_nobody()
+    used = {name: annotations.pictures[name] for name in leaf.images()}
+    sizeless = [name for name in used if None in (used[name].width, used[name].height)]
+    if sizeless:
+        yield Finding(
+            f'{leaf.ann_file}: {len(sizeless)} images have no width and height, the first is image '
+            f'{short(sizeless[0])}: write them, in pixels'
+        )
+    if '://' not in leaf.folder:
+        yield from check_images(list(used.values()), leaf.folder, leaf.ann_file, origin)
+
+
+def _metrics(cfg: Config, stage: str) -> list[dict[str, Any]]:
+    evaluator = cfg.get(f'{stage}_evaluator') or []
+    if isinstance(evaluator, dict):
+        evaluator = evaluator.get('metrics', [evaluator])
+    return [metric for metric in evaluator if isinstance(metric, dict)]
+
+
+def _check_metric(
+    metric: dict[str, Any], leaves: list[Leaf], place: str, origin: str
+) -> Iterator[Finding]:
+    """Whether the file that MMPose's COCO metric compares with has what it needs."""
+    if type_name(metric) != 'CocoMetric' or len(leaves) != 1:
+        return
+    path = metric.get('ann_file') or leaves[0].ann_file
+    if '://' in path or not leaves[0].is_plain:
+        return
+    if not os.path.isfile(path):
+        if path != leaves[0].ann_file:  # that was said
+            yield Finding(
+                f'{place}.ann_file not found: expected at {os.path.abspath(path)}{origin}'
+            )
+        return
+    yield from check_metainfo(leaves[0].settings, leaves[0].place, with_sigmas=True)
+    expected = None if metric.get('gt_converter') else leaves[0].num_keypoints
+    try:
+        truth = read_annotations(path, expected)
+        yield from truth.findings
+        if not metric.get('format_only'):
+            yield from check_truth(truth, metric, place, bool(leaves[0].bbox_file))
+        if path != leaves[0].ann_file and os.path.isfile(leaves[0].ann_file):
+            unknown = [image for image in leaves[0].images() if image not in truth.pictures]
+            if unknown:
+                yield Finding(
+                    f'{place}.ann_file {path} lacks {len(unknown)} images of {leaves[0].ann_file}, '
+                    f'{some(unknown)}: test on and compare with the same file'
+                )
+    except (OSError, WrongFile) as error:
+        yield Finding(str(error))

@@ -1,0 +1,50 @@
+"""What a look at the data of a run has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence for the user.
+
+    Args:
+        text: Names the file, the entry, the field and the value, and the remedy.
+        fatal: The run would fail, or learn or measure something else than was meant.
+    """
+
+    text: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f'{"error" if self.fatal else "warning"}: {self.text}'
+
+
+class DataError(ValueError):
+    """What keeps a run from starting, all of it."""
+
+
+def raise_errors(findings: Iterable[Finding]) -> None:
+    """Turn the fatal ones of some findings into one exception.
+
+    Raises:
+        DataError: If there are any.
+    """
+    errors = [finding.text for finding in findings if finding.fatal]
+    if errors:
+        raise DataError('\n'.join([f'{len(errors)} things to mend before this can run:', *errors]))
+
+
+def some(items: Sequence[Any], shown: int = 3) -> str:
+    """The first few of many, and how many more there are."""
+    more = len(items) - shown
+    return ', '.join(map(str, items[:shown])) + (f' and {more} more' if more > 0 else '')
+
+
+def short(value: Any, length: int = 60) -> str:
+    """A value as it stands in a file, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= length else f'{text[: length - 1]}…'

@@ -1,0 +1,255 @@
+"""Settings that a config says twice, or that a metric, a codec and a data set must agree upon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import mmpose
+from mmengine.config import Config
+from mmpose.registry import DATASETS
+
+from ..configs import read_config
+from .findings import Finding, some
+
+#: Fields of a codec that decide what a target is; others only decide how one is read.
+_OF_TARGETS = (
+    'type',
+    'input_size',
+    'heatmap_size',
+    'heatmap_type',
+    'simcc_split_ratio',
+    'normalize',
+)
+#: How the heads of this package and MMPose call the number of their keypoints.
+_KEYPOINTS = ('out_channels', 'num_joints', 'num_keypoints')
+_COCO_NAMES = [
+    'AP',
+    'AP .5',
+    'AP .75',
+    'AP (M)',
+    'AP (L)',
+    'AR',
+    'AR .5',
+    'AR .75',
+    'AR (M)',
+    'AR (L)',
+]
+_CROWD_NAMES = ['AP', 'AP .5', 'AP .75', 'AR', 'AR .5', 'AR .75', 'AP(E)', 'AP(M)', 'AP(H)']
+
+
+def type_name(settings: dict[str, Any]) -> str:
+    """Name of the class that a part of a config names: as text, with a scope, or itself."""
+    kind = settings.get('type', '')
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def transforms_of(dataset: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps of a data set's pipeline, and of those that it wraps."""
+    steps = list(dataset.get('pipeline') or [])
+    for inner in inner_datasets(dataset):
+        steps += transforms_of(inner)
+    return [step for step in steps if isinstance(step, dict)]
+
+
+def inner_datasets(dataset: dict[str, Any]) -> list[dict[str, Any]]:
+    """Data sets that another one wraps."""
+    inner = dataset.get('datasets') or dataset.get('dataset') or []
+    return [inner] if isinstance(inner, dict) else list(inner)
+
+
+def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Finding]:
+    """Whether head, target encoder, pipelines and data sets agree on sizes and keypoints.
+
+    Args:
+        datasets: Data set config of each stage that runs.
+    """
+    where, model = _student(cfg.model)
+    head = model.get('head') or {}
+    codec = head.get('decoder')
+    if not isinstance(codec, dict) or 'input_size' not in codec:
+        return
+    for stage, dataset in datasets.items():
+        for step in transforms_of(dataset):
+            place = f'{stage}_dataloader.dataset.pipeline'
+            if type_name(step) == 'TopdownAffine':
+                yield from _check_affine(step, codec, place, f'{where}.head.decoder')
+            if type_name(step) == 'GenerateTarget':
+                yield from _check_encoder(step, codec, place, f'{where}.head.decoder')
+    if 'train' in datasets:
+        yield from _check_keypoints(datasets['train'], head, f'{where}.head')
+
+
+def _student(model: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What is trained or tested, and where the config has it; of a distillation, the student."""
+    student = model.get('student')
+    if isinstance(student, str):
+        return f'model.student ({student}) model', read_config(student).model
+    return ('model', model) if student is None else ('model.student', student)
+
+
+def _check_affine(
+    step: dict[str, Any], codec: dict[str, Any], place: str, decoder: str
+) -> Iterator[Finding]:
+    if list(step.get('input_size', codec['input_size'])) != list(codec['input_size']):
+        yield Finding(
+            f'TopdownAffine in {place} cuts people out at {_size(step["input_size"])}, but {decoder} '
+            f'has input_size {_size(codec["input_size"])} (width x height): say the same in both'
+        )
+
+
+def _check_encoder(
+    step: dict[str, Any], codec: dict[str, Any], place: str, decoder: str
+) -> Iterator[Finding]:
+    encoders = step.get('encoder', [])
+    encoders = [encoders] if isinstance(encoders, dict) else list(encoders)
+    if not encoders:
+        return
+    differing = [
+        [name for name in _OF_TARGETS if _value(encoder, name) != _value(codec, name)]
+        for encoder in encoders
+    ]
+    if not all(differing):  # of several, one is enough: a head of several levels has one decoder
+        return
+    name = differing[0][0]
+    yield Finding(
+        f'the targets are made by another codec than the model has: GenerateTarget.encoder in {place} '
+        f'has {name} {_size(encoders[0].get(name))}, {decoder} has {_size(codec.get(name))}; it would '
+        'learn the wrong targets, so say the same in both'
+    )
+
+
+def _value(codec: dict[str, Any], name: str) -> Any:
+    value = type_name(codec) if name == 'type' else codec.get(name)
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _size(value: Any) -> str:
+    return 'x'.join(map(str, value)) if isinstance(value, (list, tuple)) else repr(value)
+
+
+def _check_keypoints(
+    dataset: dict[str, Any], head: dict[str, Any], where: str
+) -> Iterator[Finding]:
+    name = next((name for name in _KEYPOINTS if isinstance(head.get(name), int)), None)
+    converters = [s for s in transforms_of(dataset) if type_name(s) == 'KeypointConverter']
+    kinds = {step['num_keypoints'] for step in converters}
+    if not kinds and not inner_datasets(dataset):
+        kinds = {count_keypoints(dataset)} - {None}
+    # UDP's combined heatmaps have three channels a keypoint.
+    channels = 3 if head['decoder'].get('heatmap_type') == 'combined' else 1
+    if name and kinds and head[name] not in (kind * channels for kind in kinds):
+        yield Finding(
+            f'{where}.{name} is {head[name]}, but people of the training data have '
+            f'{some(sorted(kinds))} keypoints: say the same in both, or convert the data with a '
+            'KeypointConverter'
+        )
+
+
+def count_keypoints(dataset: dict[str, Any]) -> int | None:
+    """Of a person, by what the config says; None if it does not."""
+    try:
+        return len((_metainfo(dataset) or {}).get('keypoint_info', ())) or None
+    except FileNotFoundError:
+        return None
+
+
+def _metainfo(dataset: dict[str, Any]) -> dict[str, Any] | None:
+    """What a data set config says of keypoints, before MMPose has parsed it; None if nothing."""
+    kind = dataset.get('type')
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    metainfo = dataset.get('metainfo') or getattr(kind, 'METAINFO', None)
+    if not metainfo or 'from_file' not in metainfo:
+        return metainfo or None
+    path = Path(metainfo['from_file'])
+    if not path.is_file():  # as MMPose looks for its own
+        path = Path(mmpose.__file__).parent / '.mim/configs/_base_/datasets' / path.name
+    return Config.fromfile(path).dataset_info
+
+
+def check_metainfo(
+    dataset: dict[str, Any], place: str, with_sigmas: bool = False
+) -> Iterator[Finding]:
+    """Whether what is said of keypoints is whole, and the same from both sides.
+
+    Args:
+        with_sigmas: A metric needs them; data sets for other metrics may have none.
+    """
+    try:
+        metainfo = _metainfo(dataset)
+    except FileNotFoundError as error:
+        yield Finding(f'metainfo of {place}: no file {error}')
+        return
+    if metainfo is None:
+        return
+    lacking = [
+        name
+        for name in ('dataset_name', 'keypoint_info', 'skeleton_info', 'joint_weights', 'sigmas')
+        if name not in metainfo
+    ]
+    if lacking:
+        yield Finding(f'metainfo of {place} has no {some(lacking, 5)}, which MMPose needs')
+        return
+    points = metainfo['keypoint_info']
+    for name in ('sigmas', 'joint_weights'):
+        if len(metainfo[name]) != len(points) and (
+            metainfo[name] or name != 'sigmas' or with_sigmas
+        ):
+            yield Finding(
+                f'metainfo of {place} has {len(metainfo[name])} {name} for {len(points)} keypoints: '
+                'one is needed for each'
+            )
+    yield from _check_names(metainfo, place)
+
+
+def _check_names(metainfo: dict[str, Any], place: str) -> Iterator[Finding]:
+    points = metainfo['keypoint_info'].values()
+    swaps = {point['name']: point.get('swap') or point['name'] for point in points}
+    for name, other in swaps.items():
+        if other not in swaps:
+            yield Finding(
+                f'metainfo of {place} swaps {name} with {other}, which is no keypoint of it'
+            )
+        elif swaps[other] != name:
+            yield Finding(
+                f'metainfo of {place} swaps {name} with {other}, but {other} with {swaps[other]}: '
+                'mirrored people would have their keypoints mixed up, so say it for both'
+            )
+    links = [name for link in metainfo['skeleton_info'].values() for name in link['link']]
+    unknown = sorted(set(links) - set(swaps))
+    if unknown:
+        yield Finding(f'skeleton_info of {place} links {some(unknown)}, no keypoints of it')
+
+
+def check_save_best(cfg: Config, metrics: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+    """Whether the metric by which the best checkpoint is chosen will be there."""
+    wanted = cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted or [])
+    given = [_metric_names(metric) for metric in metrics]
+    if not given or None in given:  # of another kind: it alone knows
+        return
+    names = [name for part in given for name in part]
+    absent = [name for name in wanted if name not in (*names, 'auto')]
+    if absent:
+        yield Finding(
+            f'default_hooks.checkpoint.save_best is {absent[0]!r}, which val_evaluator does not give: '
+            f'choose from {", ".join(names)}'
+        )
+
+
+def _metric_names(metric: dict[str, Any]) -> list[str] | None:
+    """What a metric calls its figures; None if that is not known here."""
+    kind, prefix = type_name(metric), metric.get('prefix')
+    if kind == 'CocoMetric':
+        crowd = metric.get('iou_type') == 'keypoints_crowd'
+        names, prefix = (_CROWD_NAMES if crowd else _COCO_NAMES), prefix or 'coco'
+    elif kind in ('AUC', 'EPE', 'NME'):
+        names = [kind]
+    elif kind == 'PCKAccuracy':
+        given = metric.get('norm_item', 'bbox')
+        items = [given] if isinstance(given, str) else given
+        names = [{'bbox': 'PCK', 'head': 'PCKh', 'torso': 'tPCK'}.get(item, '') for item in items]
+    else:
+        return None
+    return [f'{prefix}/{name}' if prefix else name for name in names]
