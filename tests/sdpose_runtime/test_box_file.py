@@ -80,6 +80,9 @@ class TestResults:
         assert boxes.image_id('a.jpg') == 3
         np.testing.assert_array_equal(boxes(frame()).corners, [[1, 2, 4, 6]])
         assert boxes.image_id('3.jpg') is None  # which is another one: image 3 has a name
+        boxes = box_file(tmp_path, [*entries, dict(image_id=3, bbox=[1, 2, 3, 4])])
+        assert boxes.image_id('3.jpg') is None
+        assert len(boxes(frame())) == 2
 
 
 class TestNames:
@@ -241,19 +244,20 @@ class TestBoxesThatAreNone:
         [
             dict(bbox=[NAN] * 4), dict(bbox=[1, 2, None, 4]), dict(bbox=[1, 2, float('inf'), 4]),
             dict(bbox=[1, 2]), dict(bbox=None), dict(bbox='1 2 3 4'), dict(bbox=[1, 2, 3, 4, 5]),
-            dict(bbox=[1, 2, 10**400, 4]), dict(score=NAN), dict(score=None), dict(score='high'),
+            dict(bbox=[1, 2, 10**400, 4]), dict(bbox=[1, 2, 1e30, 4]),
+            dict(score=NAN), dict(score=None), dict(score='high'),
         ],
     )  # fmt: skip
     def test_one_among_many_is_named_and_comes_as_nan(self, tmp_path, caplog, bad):
         boxes = box_file(tmp_path, annotations(box(id=3), box(id=5, **bad)))(frame())
-        assert boxes.finite().tolist() == [True, False]
+        assert boxes.usable().tolist() == [True, False]
         np.testing.assert_array_equal(boxes.corners[0], [10, 20, 40, 60])
-        expected = 'annotation with id 5: without `bbox` or score of finite numbers'
+        expected = 'annotation with id 5: without usable numbers for `bbox` and score'
         assert expected in caplog.text
 
     def test_all_of_them_are_refused(self, tmp_path):
         with pytest.raises(
-            ValueError, match='nobody is in it: 2 without `bbox` or score of finite'
+            ValueError, match='nobody is in it: 2 without usable numbers for `bbox`'
         ):
             box_file(tmp_path, annotations(box(bbox=None), box(bbox=[NAN] * 4)))
 
@@ -296,9 +300,9 @@ class TestSizes:
         assert '2 of the first 3 boxes' in caplog.text
         assert 'they must be [left, top, width, height]; or were the images resized?' in caplog.text
 
-    def test_people_cut_off_at_the_border_need_no_word(self, tmp_path, caplog):
-        sides = [[150, 20, 60, 70], [0, 50, 50, 52], [-10, -10, 300, 150]]
-        box_file(tmp_path, annotations(*(box(bbox=side) for side in sides), box(), box()))(frame())
+    def test_a_few_beyond_the_border_need_no_word(self, tmp_path, caplog):
+        sides = [[150, 20, 60, 70], [0, 50, 50, 52], [-10, -10, 300, 150], [0, 0, 9, 300]]
+        box_file(tmp_path, annotations(*(box(bbox=side) for side in sides), *[box()] * 4))(frame())
         assert caplog.text == ''
 
 

@@ -27,7 +27,7 @@ def test_poor_and_empty_boxes_are_left_out():
 def test_boxes_that_are_no_numbers():
     corners = np.float32([[0, 0, 4, 4], [0, NAN, 4, 4], [0, 0, INF, 4], [1, 1, 2, 2]])
     boxes = Boxes(corners, np.float32([0.9, 0.9, 0.9, NAN]))
-    assert boxes.finite().tolist() == [True, False, False, False]
+    assert boxes.usable().tolist() == [True, False, False, False]
 
 
 def test_overlaps_of_every_pair():

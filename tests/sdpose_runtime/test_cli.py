@@ -348,8 +348,12 @@ class TestStops:
 class TestWhatIsNoNumber:
     """The person is left out and counted, the others are kept, and the exit code is 1."""
 
-    @pytest.mark.parametrize('bad', [float('nan'), float('inf')])
-    @pytest.mark.parametrize('output', ['keypoints', 'scores'])
+    @pytest.mark.filterwarnings('error')
+    @pytest.mark.parametrize(
+        ('output', 'bad'),
+        [(name, bad) for name in ('keypoints', 'scores') for bad in (float('nan'), float('inf'))]
+        + [('keypoints', -3e38)],
+    )
     def test_from_the_model(self, folder, clip, capsys, monkeypatch, output, bad):
         decode = PoseModel.decode
 
@@ -366,7 +370,7 @@ class TestWhatIsNoNumber:
         options = ['--boxes', folder / 'boxes.json', '--json']
         assert run(folder, folder / 'images' / '002.png', *options) == 1
         assert [entry['bbox'][0] for entry in results(folder)] == [0, 40, 60]
-        assert '3 people, ' in capsys.readouterr().out.replace('1 frames, ', '')
+        assert capsys.readouterr().out.startswith('1 frames, 3 people, ')
 
     def test_from_a_clip_that_is_followed_and_smoothed(self, folder, clip, capsys, monkeypatch):
         original, calls = PoseModel.__call__, []
@@ -381,7 +385,7 @@ class TestWhatIsNoNumber:
         monkeypatch.setattr(PoseModel, '__call__', poisoned)
         assert run(folder, clip, '--json', '--track', '--one-euro') == 1
         assert [entry['frame'] for entry in results(folder)] == [1, 2, *range(5, 15)]
-        assert '3 left out with NaN or infinity in box or keypoints' in capsys.readouterr().out
+        assert '3 left out for NaN, infinite or absurd boxes' in capsys.readouterr().out
 
     def test_from_boxes(self, folder, capsys):
         boxes = [dict(image_id=n, bbox=[60, 40, 40, 40], score=0.9) for n in (1, 2, 3)]
@@ -390,8 +394,22 @@ class TestWhatIsNoNumber:
         assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 1
         assert [entry['image_id'] for entry in results(folder)] == [1, 3]
         said = capsys.readouterr()
-        assert 'entry 1: without `bbox` or score of finite numbers' in said.err
-        assert '1 left out with NaN or infinity in box or keypoints' in said.out
+        assert 'entry 1: without usable numbers for `bbox` and score' in said.err
+        assert '1 left out for NaN, infinite or absurd boxes' in said.out
+
+    @pytest.mark.filterwarnings('error')
+    def test_from_boxes_of_any_size(self, folder):
+        sides = [
+            [1e30] * 4,
+            [0, 0, 1e-30, 1e-30],
+            [-1e38, 0, 3e38, 9],
+            [1e9, 1e9, 1, 1],
+            [0, 0, 5e5, 1],
+        ]
+        boxes = [dict(image_id=1, bbox=side, score=0.9) for side in [*sides, [60, 40, 40, 40]]]
+        (folder / 'boxes.json').write_text(json.dumps(boxes))
+        assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 1
+        assert [60, 40, 40, 40] in [entry['bbox'] for entry in results(folder)]
 
     def test_from_a_detector(self, folder, capsys):
         boxes = np.float32([[[10, 10, 40, 40, 0.9], [30, 10, np.nan, 40, 0.8]]])
@@ -400,7 +418,7 @@ class TestWhatIsNoNumber:
         options = ['--boxes', folder / 'detector.onnx', '--json']
         assert run(folder, folder / 'images' / '001.png', *options) == 1
         assert [entry['bbox'] for entry in results(folder)] == [[20, 20, 60, 60]]
-        assert '1 left out with NaN or infinity' in capsys.readouterr().out
+        assert '1 left out for NaN, infinite' in capsys.readouterr().out
 
 
 class TestRemarks:

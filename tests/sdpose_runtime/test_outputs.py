@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,13 @@ class Deaf:
         pass
 
 
+class Writer:
+    """A file of which only ``write`` is used."""
+
+    def __init__(self, write: Callable[[bytes], int]) -> None:
+        self.write = write
+
+
 def noise(count: int) -> list[np.ndarray]:
     numbers = np.random.default_rng(0)
     return [numbers.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(count)]
@@ -210,7 +218,7 @@ class TestResults:
         entries = self.written(
             tmp_path,
             *((Frame(name, IMAGE), PEOPLE) for name in 'ab'),
-            image_id=lambda f: ids[f.name],
+            image_id=lambda name, path: ids[name],
         )
         assert [entry['image_id'] for entry in entries] == [785, 785, 40083, 40083]
 
@@ -258,6 +266,22 @@ class TestResults:
                     results.add(Frame('clip.mp4', IMAGE, index), PEOPLE)
         assert path.read_text() == 'old'
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_after_half_a_frame_nothing_is_named(self, tmp_path):
+        """The disk is full once, in the middle of a frame, and has room again for the end."""
+        path = tmp_path / 'keypoints.json'
+        with pytest.raises(OSError), ResultFile(path) as results:  # noqa: PT012
+            results.add(Frame('clip.mp4', IMAGE, 0), PEOPLE)
+            write = results._partial.file.write
+
+            def half(data: bytes) -> int:
+                write(data[: len(data) // 2])
+                results._partial.file = file
+                raise OSError(28, 'No space left on device')
+
+            file, results._partial.file = results._partial.file, Writer(half)
+            results.add(Frame('clip.mp4', IMAGE, 1), PEOPLE)
+        assert list(tmp_path.iterdir()) == []
 
     def test_memory_does_not_grow_with_the_clip(self, tmp_path):
         with ResultFile(tmp_path / 'keypoints.json') as results:

@@ -52,15 +52,25 @@ def test_of_those_who_are_alike_the_better_one_stays(seed, spread, limit):
         assert len(kept) == (4 if spread < 3 else 12)
 
 
+@pytest.mark.parametrize('keypoint', range(5))
+def test_one_keypoint_elsewhere_is_a_fifth(keypoint):
+    """Whichever it is: the first ones are looked at before the others."""
+    one = crowd(0, 1).select(np.array([0, 0]))
+    one.keypoints[1, keypoint] += 1e4
+    assert len(one.distinct(SIGMAS, limit=0.79)) == 1
+    assert len(one.distinct(SIGMAS, limit=0.81)) == 2
+
+
 @pytest.mark.parametrize('field', ['boxes', 'box_scores', 'keypoints', 'scores', 'areas'])
+@pytest.mark.filterwarnings('error')
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
 def test_who_is_no_number_is_told(field, bad):
     people = crowd(0, 1)
     values = np.array(getattr(people, field), np.float32)
     values[3] = bad
     people = replace(people, **{field: values})
-    assert np.flatnonzero(~people.finite()).tolist() == [3]
-    assert people.select(people.finite()).ids.tolist() == [i for i in range(12) if i != 3]
+    assert np.flatnonzero(~people.usable()).tolist() == [3]
+    assert people.select(people.usable()).ids.tolist() == [i for i in range(12) if i != 3]
 
 
 def test_people_found_in_several_goes():
@@ -70,7 +80,7 @@ def test_people_found_in_several_goes():
     for field in ('boxes', 'box_scores', 'keypoints', 'scores', 'areas'):
         np.testing.assert_array_equal(getattr(joined, field), getattr(people, field))
     assert People.join([], 5).keypoints.shape == (0, 5, 2)
-    assert People.join([], 5).finite().shape == (0,)
+    assert People.join([], 5).usable().shape == (0,)
 
 
 def test_scores_leave_out_keypoints_hardly_found():

@@ -195,7 +195,8 @@ class TestAddresses:
         frames = list(video.frames())
         assert [frame.index for frame in frames] == list(range(12))
         np.testing.assert_allclose([f.image.mean() for f in frames], 20 * np.arange(12), atol=3)
-        assert video.fps == 10
+        assert (video.fps, video.count) == (10, 12)
+        assert not video.is_live  # it says when it ends
 
     def test_nothing_there(self, server):
         for address in (f'{server}/none.mp4', 'rtsp://127.0.0.1:1/live'):

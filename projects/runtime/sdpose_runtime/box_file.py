@@ -12,7 +12,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from .boxes import Boxes
+from .boxes import FAR, Boxes
 from .model_file import is_number, shown
 from .sources import Frame, ImageFile
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 #: Ids and categories as they are compared: '7' and 7.0 are 7.
 Key = Union[int, str]
-PERSON = 1
+PERSON_CATEGORY = 1
 #: A box that ends this share of the image beyond it was hardly drawn in this image.
 BEYOND = 0.1
 
@@ -57,7 +57,7 @@ class BoxFile:
     - People are the category named ``person``; where the file names none, its only category, and of
       several, category 1. Crowds are left out. What is left out is logged; a file of which nothing
       is left is refused.
-    - A person whose box is no four finite numbers has corners of NaN here.
+    - A person whose box is no four numbers has corners of NaN here.
 
     Args:
         path: The file.
@@ -159,7 +159,7 @@ class BoxFile:
                 self._numbered[key] = entry['image_id']
                 continue
             image = ListedImage(entry['image_id'], _parts(_field(entry, 'file_name', str, place)))
-            if names.setdefault(key, image) != image:
+            if names.setdefault(key, image).parts != image.parts:
                 raise ValueError(f'image_id {key} is both {names[key]} and {image}')
             if names[key] is image:
                 self._images[image.parts[-1]].append(image)
@@ -188,13 +188,13 @@ class BoxFile:
                 people[key].append(box or [float('nan')] * 5)
         if len(bad) == sum(map(len, people.values())):
             reasons = [f'{count} {reason}' for reason, count in left_out.items()]
-            reasons += [f'{len(bad)} without `bbox` or score of finite numbers'] * bool(bad)
+            reasons += [f'{len(bad)} without usable numbers for `bbox` and score'] * bool(bad)
             raise ValueError(f'nobody is in it: {"; ".join(reasons) or "its list is empty"}')
         for reason, count in left_out.items():
             logger.warning(
                 '%s: %d of %d boxes left out: %s', self.path, count, len(entries), reason
             )
-        self._log(bad, 'without `bbox` or score of finite numbers')
+        self._log(bad, 'without usable numbers for `bbox` and score')
         return dict(people)
 
     def _find(self, name: str, path: Path | None) -> ListedImage | None:
@@ -310,18 +310,18 @@ def _categories_of_people(content: Any) -> set[Key]:
 def _choose_categories(entries: list[Any], named: set[Key], path: object) -> list[Key]:
     """The categories that are people: those named so, else the only one, else 1."""
     there = {_key(e['category_id']) for e in entries if e.get('category_id') is not None}
-    if named or len(there) != 1 or there == {PERSON}:
-        return sorted(named, key=str) or [PERSON]
+    if named or len(there) != 1 or there == {PERSON_CATEGORY}:
+        return sorted(named, key=str) or [PERSON_CATEGORY]
     logger.warning('%s: its only category, %s, is taken for people', path, *there)
     return list(there)
 
 
 def _box(entry: dict[str, Any]) -> list[float] | None:
-    """Left, top, width, height and score; None if they are not finite numbers."""
+    """Left, top, width, height and score; None if they are no numbers, or none that can be."""
     box, score = entry.get('bbox'), entry.get('score', 1.0)
     if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, [*box, score])):
         return None
-    return [*box, score]
+    return [*box, score] if max(map(abs, box)) <= FAR / 2 else None
 
 
 def _parts(name: str) -> tuple[str, ...]:

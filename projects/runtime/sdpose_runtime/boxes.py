@@ -9,6 +9,9 @@ import numpy as np
 
 from .sources import Frame
 
+#: Pixels from an image's corner beyond which nothing is a place any more.
+FAR = 1e6
+
 
 @dataclass(frozen=True)
 class Boxes:
@@ -29,9 +32,9 @@ class Boxes:
         """Some of them, by index or mask."""
         return Boxes(self.corners[index], self.scores[index])
 
-    def finite(self) -> np.ndarray:
-        """(P,): whether place and score of each are numbers."""
-        return np.isfinite(self.corners).all(axis=1) & np.isfinite(self.scores)
+    def usable(self) -> np.ndarray:
+        """(P,): whether place and score of each are numbers, and the place one that can be."""
+        return are_places(self.corners) & np.isfinite(self.scores)
 
     def above(self, threshold: float) -> Boxes:
         """Those with at least this score, and with a width and a height."""
@@ -46,6 +49,11 @@ def box_overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     shared = (opposite - corner).clip(0).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
     return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+
+
+def are_places(coordinates: np.ndarray) -> np.ndarray:
+    """(P,): whether all coordinates (P, ...) of each are within :data:`FAR`; NaN is not."""
+    return (np.abs(coordinates) <= FAR).all(axis=tuple(range(1, coordinates.ndim)))
 
 
 class BoxSource(Protocol):

@@ -146,7 +146,7 @@ def _add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _prepare(args: argparse.Namespace, sources: list[Source]) -> tuple[Run, ResultFile | None]:
-    """Everything that can be wrong before the first frame is found here.
+    """The run, and where its results go; what can be wrong before the first frame is found here.
 
     Raises:
         OSError, ValueError: If it is.
@@ -179,9 +179,7 @@ def _prepare(args: argparse.Namespace, sources: list[Source]) -> tuple[Run, Resu
 def _open_results(args: argparse.Namespace, boxes: BoxSource) -> ResultFile | None:
     if not args.json:
         return None
-    image_id = None
-    if isinstance(boxes, BoxFile):
-        image_id = lambda frame: boxes.image_id(frame.name, frame.path)  # noqa: E731
+    image_id = boxes.image_id if isinstance(boxes, BoxFile) else None
     return ResultFile(args.out / RESULTS, image_id)
 
 
@@ -286,7 +284,7 @@ def _conclude(run: Run, args: argparse.Namespace, progress: Progress, stopped: i
     counts = [
         f'{summary.frames} frames, {summary.people} people, {progress.rate:.1f} frames a second',
         f'{summary.passed_over} passed over' * bool(summary.passed_over),
-        f'{pipeline.left_out} left out with NaN or infinity in box or keypoints'
+        f'{pipeline.left_out} left out for NaN, infinite or absurd boxes or keypoints'
         * bool(pipeline.left_out),
     ]
     lines = [', '.join(filter(None, counts)) + f'; in {args.out}']

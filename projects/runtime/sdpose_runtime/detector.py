@@ -13,7 +13,7 @@ from .boxes import Boxes, box_overlaps
 from .sessions import check_outputs, image_input, open_session, run_session
 from .sources import Frame
 
-PERSON = 0  # the class of people in COCO's order
+PERSON_CLASS = 0  # the class of people in COCO's order
 #: Width and height of the input, where the file leaves them open.
 DEFAULT_SIZE = (640, 640)
 YOLOX_STRIDES = (8, 16, 32)
@@ -114,7 +114,7 @@ class Detector:
             )
         if boxes.shape[:2] != classes.shape or len(boxes) != 1:
             raise ValueError(f'{self.path} gives {boxes.shape} boxes and {classes.shape} classes')
-        wanted = (classes[0] == PERSON) & ~(boxes[0, :, 4] < self.lowest_score)
+        wanted = (classes[0] == PERSON_CLASS) & ~(boxes[0, :, 4] < self.lowest_score)
         return boxes[0, wanted, :4], boxes[0, wanted, 4]
 
     def _read_raw(self, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +124,7 @@ class Detector:
                 f'{self.path} gives an output of shape {output.shape}: expected that of YOLOX, '
                 f'(1, {len(cells)}, 5 + classes)'
             )
-        scores = output[0, :, 4] * output[0, :, 5 + PERSON]
+        scores = output[0, :, 4] * output[0, :, 5 + PERSON_CLASS]
         wanted = ~(scores < self.lowest_score)
         boxes, strides, scores = output[0, wanted], strides[wanted, None], scores[wanted]
         centers = (boxes[:, :2] + cells[wanted]) * strides

@@ -62,9 +62,8 @@ class PartialFile:
         _check_name(self.target)
         remove_leftovers(self.target.parent.absolute())
         self._open(suffix)
-        while not os.fstat(
-            self.file.fileno()
-        ).st_nlink:  # taken for a leftover before it was locked
+        # Taken for a leftover by another process, before it was locked:
+        while not os.fstat(self.file.fileno()).st_nlink:
             self.file.close()
             self._open(suffix)
 
@@ -127,7 +126,7 @@ def _remove_unlocked(path: str) -> None:
     if fcntl is None:
         os.unlink(path)
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(path)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Union
 
 import cv2
 import numpy as np
@@ -15,8 +15,8 @@ from .files import PartialFile, whole_file
 from .people import People
 from .sources import Frame, Source
 
-#: What a data set calls the image of a frame.
-ImageId = Callable[[Frame], 'int | str | None']
+#: What a data set calls an image, of its name and file.
+ImageId = Callable[[str, Union[Path, None]], Union[int, str, None]]
 
 
 def planned_outputs(sources: Sequence[Source], folder: Path) -> list[Path]:
@@ -145,7 +145,7 @@ class ResultFile:
 
     Args:
         path: The file.
-        image_id: What a data set calls the image of a frame; None: frames are numbered from 1.
+        image_id: What a data set calls an image; None: frames are numbered from 1.
 
     Raises:
         OSError: If no file can be written there.
@@ -169,7 +169,9 @@ class ResultFile:
         self._frames += 1
         if people is None or not len(people):
             return
-        image_id = self._frames if self._image_id is None else self._image_id(frame)
+        image_id = (
+            self._frames if self._image_id is None else self._image_id(frame.name, frame.path)
+        )
         lines = [json.dumps(entry, allow_nan=False) for entry in _entries(frame, people, image_id)]
         start = ',\n' if self._entries else '[\n'
         self._entries += len(lines)

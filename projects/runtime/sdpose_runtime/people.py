@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .boxes import are_places
+
 
 @dataclass(frozen=True)
 class People:
@@ -53,12 +55,11 @@ class People:
             ids,
         )
 
-    def finite(self) -> np.ndarray:
-        """(P,): whether everything about a person is a number, and not NaN or infinite."""
-        good = np.ones(len(self), bool)
-        for part in (self.boxes, self.box_scores, self.keypoints, self.scores, self.areas):
-            good &= np.isfinite(part).all(axis=tuple(range(1, part.ndim)))
-        return good
+    def usable(self) -> np.ndarray:
+        """(P,): whether everything about a person is a number, and the places such as can be."""
+        numbers = np.isfinite(self.box_scores) & np.isfinite(self.scores).all(axis=1)
+        numbers &= np.isfinite(self.areas)
+        return numbers & are_places(self.boxes) & are_places(self.keypoints)
 
     def pose_scores(self, threshold: float = 0.2) -> np.ndarray:
         """(P,): box score times the mean score of the keypoints above ``threshold``.

@@ -61,7 +61,7 @@ class PosePipeline:
         options: How they are found.
 
     Attributes:
-        left_out: People so far who had NaN or infinity for a box or a keypoint.
+        left_out: People so far whose box or keypoints were NaN, infinite or millions of pixels away.
         poor: Boxes so far that scored too low.
 
     Raises:
@@ -112,7 +112,7 @@ class PosePipeline:
     def _detect(self, frame: Frame) -> Boxes:
         with self.stopwatch.measure('detection'):
             boxes = self.locate(frame)
-        boxes = boxes.select(self._count_finite(boxes))
+        boxes = boxes.select(self._count_usable(boxes))
         self.poor += int((boxes.scores < self.options.box_threshold).sum())
         return boxes.above(self.options.box_threshold)
 
@@ -120,11 +120,11 @@ class PosePipeline:
         people = self.model(frame.image, boxes.corners, self.stopwatch)
         people = replace(people, box_scores=boxes.scores, ids=ids)
         # One person who is NaN is like nobody, and would hide all others.
-        people = people.select(self._count_finite(people))
+        people = people.select(self._count_usable(people))
         return people.distinct(self.model.info.sigmas, self.options.similarity)
 
-    def _count_finite(self, found: Boxes | People) -> np.ndarray:
-        """Which of them consist of numbers; the others are counted."""
-        finite = found.finite()
-        self.left_out += int((~finite).sum())
-        return finite
+    def _count_usable(self, found: Boxes | People) -> np.ndarray:
+        """Which of them can be used; the others are counted."""
+        usable = found.usable()
+        self.left_out += int((~usable).sum())
+        return usable

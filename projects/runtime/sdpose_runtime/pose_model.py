@@ -141,11 +141,13 @@ class PoseModel:
         """
         corners = crops.centers - 0.5 * crops.scales
         zoom = crops.scales / self.info.input_size
-        keypoints = outputs['keypoints'] * zoom[:, None] + corners[:, None]
+        with np.errstate(over='ignore', invalid='ignore'):  # of a network that gives nonsense
+            keypoints = outputs['keypoints'] * zoom[:, None] + corners[:, None]
+            keypoints = keypoints.astype(np.float32)
         return People(
             boxes=crops.boxes,
             box_scores=np.ones(len(crops.boxes), np.float32),
-            keypoints=keypoints.astype(np.float32),
+            keypoints=keypoints,
             scores=outputs['scores'],
             areas=crops.scales.prod(axis=1),
         )

@@ -175,8 +175,8 @@ class OneEuroFilter:
             np.isfinite(self._value), self._value, value
         )  # starts where it is first seen
         value = np.where(np.isfinite(value), value, last)
-        speed = (value - last) / elapsed / (size if size > 1e-6 else 1e-6)
-        speed = np.where(np.isfinite(speed), speed, 0)
+        speed = (value - last) / elapsed / max(size, 1e-6)
+        speed = np.where(np.isfinite(speed), speed, 0)  # of a size that is NaN
         self._speed = self._speed + _weight(self.speed_cutoff, elapsed) * (speed - self._speed)
         cutoff = self.min_cutoff + self.beta * np.abs(self._speed)
         self._value = last + _weight(cutoff, elapsed) * (value - last)
