@@ -117,7 +117,7 @@ class VideoOutput:
         self._writer, self._size = writer, size
 
     def _check(self) -> None:
-        """Count the frames that can be read, which takes a tenth of the time of writing them.
+        """Count the frames that can be read, which takes a fifth of the time of writing them.
 
         Raises:
             OSError: If some are missing.
