@@ -18,11 +18,10 @@ ORIGINS = {'published': 'Source', 'measured': 'Command'}
 
 _WORDS = r'[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*'
 #: MMPose's ``{algorithm info}_{module info}_{training info}_{data info}``. As in MMPose's
-#: ``td-reg_res50_wingloss_8xb64-210e_wflw-256x256`` one part more may say how the same model is trained;
-#: ours add ``_gt-bbox`` where the same model is tested on other boxes.
+#: ``td-reg_res50_wingloss_8xb64-210e_wflw-256x256`` one part more may say how the same model is trained.
 _NAME = re.compile(
     rf'(?P<model>td-(?:hm|reg)_{_WORDS})(?:_(?P<variant>{_WORDS}))?'
-    rf'_(?P<rest>\d+xb\d+-\d+e_(?P<data>{_WORDS})-(?P<height>\d+)x(?P<width>\d+))(?:_gt-bbox)?'
+    rf'_(?P<rest>\d+xb\d+-\d+e_(?P<data>{_WORDS})-(?P<height>\d+)x(?P<width>\d+))'
 )
 
 
@@ -90,7 +89,9 @@ def read_index(root: str | Path) -> list[Entry]:
 def find_problems(root: str | Path) -> list[str]:
     """What is wrong with names, entries and results, a line each; empty if all is well."""
     root = Path(root)
-    configs = sorted((root / 'configs' / 'body_2d_keypoint').rglob('*.py'))
+    configs = sorted(
+        path for path in (root / 'configs').rglob('*.py') if '_base_' not in path.parts
+    )
     try:
         metafiles = _metafiles(root)
         models = list(_models(metafiles))
@@ -147,8 +148,7 @@ def _missing_entries(configs: list[Path], names: list[str]) -> Iterator[str]:
         if count > 1:
             yield f'{name}: {count} entries have this name'
     for path in configs:
-        # Tests on other boxes are no models of their own.
-        if path.stem not in names and not path.stem.endswith('_gt-bbox'):
+        if path.stem not in names:
             yield f'{path.stem}: a config without an entry in a metafile'
 
 

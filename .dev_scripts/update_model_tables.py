@@ -7,6 +7,7 @@ Run it from a checkout. It refreshes the measured metadata in the metafiles, and
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -14,21 +15,29 @@ from dataclasses import replace
 from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.configs import build_model
+from mmpose_sdpose.evaluation.complexity import measure_complexity
+from mmpose_sdpose.tools.console import fail, progress_bar
 
-from latencies import Latencies
-from model_costs import CostMeter
+from mmengine.config import Config
 from model_index import MEASURED, BrokenIndex, Entry, read_index
-from model_tables import END, TABLES, find_table, mark, render_table
-from rich.console import Console
-from rich.progress import track
+from model_tables import END, TABLES, Latencies, find_table, mark, render_table
 
 from sdpose_runtime.files import whole_file
 
 BENCHMARK = 'docs/benchmark.csv'
+# What a head has for training alone: without it, an SDPose is the TokenPose it is at test time.
+_FOR_TRAINING = (
+    'num_cycles',
+    'cycle_weights',
+    'keypoint_token_loss',
+    'visual_token_loss',
+    'attention_loss',
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='model_tables', description=__doc__)
+    parser = argparse.ArgumentParser(prog='update_model_tables', description=__doc__)
     parser.add_argument(
         '--check', action='store_true', help='write nothing; say what is stale, and exit with 1'
     )
@@ -46,11 +55,64 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def measure_all(root: Path, entries: Iterable[Entry]) -> list[Entry]:
     """The entries as they should be: their cost measured anew."""
     meter = CostMeter(root)
-    console = Console(stderr=True)
-    return [
-        replace(entry, cost=meter.measure(entry))
-        for entry in track(list(entries), 'measuring', console=console, transient=True)
-    ]
+    with progress_bar() as progress:
+        counted = progress.track(list(entries), description='measuring')
+        return [replace(entry, cost=meter.measure(entry)) for entry in counted]
+
+
+class CostMeter:
+    """Measures the cost of each network once, however many configs train it.
+
+    Args:
+        root: The checkout that the entries' configs are in.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.known: dict[str, tuple[float, ...]] = {}
+
+    def measure(self, entry: Entry) -> tuple[float, ...]:
+        """Cost in the units of ``MEASURED``, to three decimals.
+
+        Raises:
+            ValueError: If the config does not do what its name says.
+        """
+        # A variant in training is the plain config's network.
+        plain = (self.root / entry.config).with_name(f'{entry.plain_name}.py')
+        path = plain if plain.is_file() else self.root / entry.config
+        if str(path) not in self.known:
+            self.known[str(path)] = self._measure(entry, Config.fromfile(path))
+        return self.known[str(path)]
+
+    def _measure(self, entry: Entry, cfg: Config) -> tuple[float, ...]:
+        _check_name(entry, cfg)
+        height, width = map(int, entry.size.split('x'))
+        network = f'{height}x{width} {_network(cfg)}'
+        if network not in self.known:
+            cost = measure_complexity(build_model(cfg), (width, height))
+            counts = (
+                cost.params / 1e6,
+                cost.published_flops / 1e9,
+                cost.flops_with_attention / 1e9,
+            )
+            self.known[network] = tuple(round(count, 3) for count in counts)
+        return self.known[network]
+
+
+def _network(cfg: Config) -> str:
+    """What of a config decides the cost, as text."""
+    model = cfg.model.get('student', cfg.model).to_dict()
+    parts = {name: model.get(name) for name in ('backbone', 'neck', 'head')}
+    parts['head'] = {key: parts['head'][key] for key in parts['head'] if key not in _FOR_TRAINING}
+    return json.dumps(parts, sort_keys=True, default=str)
+
+
+def _check_name(entry: Entry, cfg: Config) -> None:
+    width, height = cfg.codec.input_size
+    batch, epochs = cfg.train_dataloader.batch_size, cfg.train_cfg.max_epochs
+    for part in (f'xb{batch}-{epochs}e_', f'-{height}x{width}'):
+        if part not in entry.name:
+            raise ValueError(f'{entry.name}: by its config its name should have {part!r} in it')
 
 
 def refresh_metafile(text: str, entries: Iterable[Entry]) -> str:
@@ -141,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         return _fail([str(error)])
     if args.check and stale:
-        return _fail([*stale, 'write it anew with `python -m update_model_tables`'])
+        return _fail([*stale, 'write it anew with `python .dev_scripts/update_model_tables.py`'])
     written = [] if args.check else write_files(args.root, texts)
     print('\n'.join(f'{name}: written' for name in written) or f'{len(entries)} models: up to date')
     return 0
@@ -160,7 +222,7 @@ def write_files(root: Path, texts: dict[str, str]) -> list[str]:
 
 def _fail(problems: list[str]) -> int:
     for problem in problems:
-        print(f'model_tables: {problem}', file=sys.stderr)
+        fail('update_model_tables', problem)
     return 1
 
 

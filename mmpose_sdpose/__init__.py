@@ -48,7 +48,7 @@ def register() -> None:
     allow_distributed_on_cpu()
     refuse_config_in_checkpoint()
     import_mmpose()
-    from . import datasets, engine, models  # noqa: F401
+    from . import datasets, engine, evaluation, models  # noqa: F401
 
 
 if not is_check_run():

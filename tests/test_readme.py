@@ -22,3 +22,16 @@ def test_local_links_and_config_names_exist(page):
     names = {path.name for path in model_configs()}
     missing += [name for name in re.findall(r'td-(?:hm|reg)_[\w-]+\.py', text) if name not in names]
     assert not missing
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tools_that_are_named_exist(page):
+    text = page.read_text()
+    named = set(re.findall(r'mim run mmpose_sdpose (\w+)', text))
+    if page == PAGES[0]:
+        rows = text.split('| `mim run mmpose_sdpose …` |')[1].split('\n\n')[0]
+        in_table = set(re.findall(r'^\| `(\w+)', rows, re.M))
+        assert in_table
+        named |= in_table
+    tools = {path.stem for path in (ROOT / 'mmpose_sdpose/tools').glob('*.py')}
+    assert named <= tools

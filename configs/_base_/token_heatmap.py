@@ -42,7 +42,7 @@ model = dict(
         type='MCTHead',
         in_channels=256,
         in_featuremap_size=(48, 64),
-        num_keypoints=17,
+        out_channels=17,
         patch_size=(4, 3),
         encoder=dict(embed_dims=192, depth=12, num_heads=8, mlp_ratio=3),
         hidden_dims=384,

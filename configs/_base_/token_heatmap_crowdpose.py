@@ -2,7 +2,7 @@
 # boxes, AP with AP(E), AP(M), AP(H). The official SDPose release has no CrowdPose config.
 _base_ = ['./token_heatmap.py']
 
-model = dict(head=dict(num_keypoints=14))
+model = dict(head=dict(out_channels=14))
 
 dataset_type = 'CrowdPoseDataset'
 data_root = 'data/crowdpose/'

@@ -22,24 +22,13 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr = dict(base_batch_size=32)
-custom_hooks = [*_base_.custom_hooks, dict(type='ChannelsLastHook')]
 
 codec = dict(
     type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5, unbiased=True
 )
 # A ResNet-18 of half the width and three stages (stride 16), and 4 layers over 8x6 visual tokens.
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='ResNet',
-        depth=18,
-        stem_channels=32,
-        base_channels=32,
-        num_stages=3,
-        strides=(1, 2, 2),
-        dilations=(1, 1, 1),
-        out_indices=(2,),
-    ),
+    backbone=dict(type='ThinResNet'),
     head=dict(
         in_channels=128,
         in_featuremap_size=(6, 8),

@@ -1,4 +1,6 @@
 # What makes a token regression model of a token heatmap model; the bases of the data sets put it in.
+# One base for all of them is not to be had: of two bases side by side, MMEngine lets neither see the
+# other's variables (codec, pipeline: tried _base_.codec and '{{_base_.codec}}') nor change its keys.
 regression_head = dict(
     type='TokenRegressionHead',
     hidden_dims=None,

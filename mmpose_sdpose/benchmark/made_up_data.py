@@ -1,4 +1,4 @@
-"""A made-up image with people, put through a config's own pipelines."""
+"""Made-up images and people: for a config's own pipelines, and as a clip."""
 
 from __future__ import annotations
 

@@ -1,19 +1,26 @@
+"""A benchmark: everything is built, and timed in turn in one run."""
+
 from __future__ import annotations
 
+import signal
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import cv2
 import numpy as np
 import torch
+from mmengine.logging import MMLogger
 from rich.progress import Progress
 
 from ..evaluation.complexity import Complexity
-from .build import build_subject, cost_of
-from .matrix_product import MatrixProduct
-from .memory import peak_memory_of
-from .subject import PARTS, Spec, Subject
-from .timing import WARMUP_ROUNDS, measure_in_turn
+from .measuring import WARMUP_ROUNDS, MatrixProduct, measure_in_turn, peak_bytes
+from .onnx_files import cost_of_file, onnx_subject
+from .pytorch_models import cost_of_config, pytorch_subject
+from .spec import PARTS, CannotMeasure, Spec, Subject
+from .training import training_subject
 
 
 @dataclass
@@ -23,7 +30,7 @@ class Result:
     Args:
         subject: Whose numbers these are.
         cost: Parameters and multiply-adds of one image and one pass, where known.
-        times: Part (``total``, and those of :data:`~.subject.PARTS`) -> milliseconds of each round.
+        times: Part (``total``, and those of :data:`~.spec.PARTS`) -> milliseconds of each round.
         peak_memory_mb: In millions of bytes; None where it was not measured.
         product_rate: Giga multiply-adds a second of the machine's matrix product, in the same run.
     """
@@ -53,7 +60,7 @@ class Result:
         spec, cost = self.subject.spec, self.cost
         if cost is None or spec.scope in PARTS:
             return None
-        done = cost.flops_with_attention * spec.batch * spec.passes
+        done = cost.flops_with_attention * spec.batch * self.subject.passes
         return done / self.median_ms() / 1e6 / self.product_rate
 
 
@@ -84,10 +91,85 @@ def run_benchmark(
     return [Result(*parts, rate) for parts in zip(subjects, costs, times[1:], memory)]
 
 
-def _cost_of(subject: Subject) -> Complexity | None:
-    cost, notes = cost_of(subject.spec)
-    subject.notes += notes
-    return cost
+def build_subject(spec: Spec) -> Subject:
+    """Build what a spec describes.
+
+    Raises:
+        CannotMeasure: If it cannot be built here, or not be run so.
+        FileNotFoundError: If its config or file is not there.
+    """
+    if spec.is_onnx and spec.scope == 'training':
+        raise CannotMeasure(f'{spec.source} is an ONNX file, which cannot be trained')
+    if spec.is_onnx:
+        return onnx_subject(spec)
+    if spec.scope == 'clip':
+        raise CannotMeasure(
+            f'{spec.source}: a clip goes through the runtime, which takes ONNX files: '
+            'mim run mmpose_sdpose export_onnx'
+        )
+    return training_subject(spec) if spec.scope == 'training' else pytorch_subject(spec)
+
+
+def cost_of(spec: Spec) -> tuple[Complexity | None, list[str]]:
+    """Cost of one image and one pass of the network, and if it is not known, why.
+
+    Raises:
+        CannotMeasure, FileNotFoundError: As :func:`build_subject`.
+    """
+    if spec.is_onnx:
+        return cost_of_file(spec)
+    return cost_of_config(spec.source, spec.all_cycles), []
+
+
+def be_quiet() -> None:
+    """Keep back what MMEngine and MMPose remark while they build models.
+
+    Where one of their configs names a package that is not there, a note of the subject says so.
+    """
+    MMLogger.get_current_instance().setLevel('ERROR')
+    warnings.filterwarnings('ignore', module='mmpose')
+
+
+def peak_memory_of(spec: Spec) -> float:
+    """What a model adds to a process's peak of resident memory, in MB (a million bytes).
+
+    A process of its own is started, with all libraries loaded but nothing built; from there to the end
+    of three passes counts: weights, activations, buffers, threads.
+
+    Raises:
+        CannotMeasure: If that process did not survive.
+    """
+    # Started anew, not forked: a copy would share the memory of what was built here.
+    context = get_context('spawn')
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report_peak, args=(spec, sender))
+    # Ctrl-C is this process's affair: the other one would die with a traceback.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process.start()
+    signal.signal(signal.SIGINT, handler)
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError as error:
+        raise CannotMeasure(
+            f'{spec.name}: the process that measures its memory died (out of memory?); '
+            'choose a smaller --batch, or --no-memory'
+        ) from error
+    finally:
+        process.kill()
+        process.join()
+
+
+def _report_peak(spec: Spec, sender: Connection) -> None:
+    be_quiet()
+    torch.set_num_threads(spec.threads)
+    if spec.is_onnx:
+        import onnxruntime  # noqa: F401  a library, too
+    before = peak_bytes()
+    measure = build_subject(spec).measure
+    for _ in range(3):
+        measure()
+    sender.send((peak_bytes() - before) / 1e6)
 
 
 def _build_all(
@@ -103,9 +185,8 @@ def _build_all(
         progress.advance(task)
     if with_memory and specs[0].device == 'cpu':
         task = progress.add_task('memory, each in a process of its own', total=len(specs))
-        memory = []
-        for spec in specs:
-            memory.append(peak_memory_of(spec))
+        for number, spec in enumerate(specs):
+            memory[number] = peak_memory_of(spec)
             progress.advance(task)
     return subjects, memory
 
@@ -118,3 +199,9 @@ def _with_peak(spec: Spec) -> tuple[Subject, float]:
     torch.cuda.reset_peak_memory_stats()
     subject.measure()
     return subject, (torch.cuda.max_memory_allocated() - before) / 1e6
+
+
+def _cost_of(subject: Subject) -> Complexity | None:
+    cost, notes = cost_of(subject.spec)
+    subject.notes += notes
+    return cost

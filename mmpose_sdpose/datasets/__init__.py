@@ -1,5 +1,6 @@
-"""What is looked at in the data before a run, and people in COCO files."""
+"""Transforms for ``mmpose.registry``, people in COCO files, and what is looked at before a run."""
 
 from .check_data import check_data
+from .transforms import RandomBodyCut, RandomLowResolution, RandomOccluder
 
-__all__ = ['check_data']
+__all__ = ['RandomBodyCut', 'RandomLowResolution', 'RandomOccluder', 'check_data']

@@ -3,7 +3,6 @@
 from .atomic_backend import AtomicLocalBackend
 from .hooks import (
     AttentionVisualizationHook,
-    ChannelsLastHook,
     CheckDataHook,
     CheckFiniteHook,
     CheckpointGuardHook,
@@ -18,7 +17,6 @@ from .resume import newest_checkpoint
 __all__ = [
     'AtomicLocalBackend',
     'AttentionVisualizationHook',
-    'ChannelsLastHook',
     'CheckDataHook',
     'CheckFiniteHook',
     'CheckpointGuardHook',

@@ -13,27 +13,55 @@ from mmpose.models import TopdownPoseEstimator
 from torch import Tensor, nn
 
 from sdpose_runtime.files import whole_file
-from sdpose_runtime.metadata_format import HEATMAPS
 
-from ..configs import read_config
-from .decoding_graph import CoordinateDecoding, HeatmapDecoding
+from ..checkpoint import load_weights
+from ..configs import build_model, read_config, read_metainfo
+from .decoding import decoding_of
+from .graph import ExportNotPossible, OnnxSession, check_opset, check_packages, join, trace
 from .inputs import InputMaker
 from .metadata import describe, write_entry
-from .model import load_model
-from .network import Network
-from .onnx_graph import check_opset, join, trace
-from .packages import check_packages
+from .network import Mirror, Network, pose_head
 from .quantise import to_half, to_int8
-from .request import Request
-from .session import OnnxSession
-from .simcc import SimccOutput
-from .verify import check_decoding, check_network, largest_difference, pixels, raw_outputs
+from .verify import check_decoding, check_network, predict, raw_outputs
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+#: Fewer images say too little about the range of activations.
+LEAST_IMAGES = 8
+#: The graph is compared on so many images.
+COMPARED = 8
+
 #: Told what is being done, before it is done.
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be exported, and how.
+
+    Args:
+        config: Path or name of the config.
+        checkpoint: File, URL or ``mmpose_sdpose://NAME.pth``.
+        precision: 'fp32', 'fp16' or 'int8'.
+        flip_test: Whether the graph averages with the mirrored image.
+        calibration: For 'int8': a folder of images, or a config that names training data.
+        calibration_images: At most so many of them.
+        images: What the graph is compared on, a folder or a config too; None: the images of the
+            calibration, or made-up people.
+        batch: Images in one run; None: any number.
+        opset: Version of the operators.
+    """
+
+    config: str
+    checkpoint: str
+    precision: str = 'fp32'
+    flip_test: bool = False
+    calibration: str | None = None
+    calibration_images: int = 64
+    images: str | None = None
+    batch: int | None = 1
+    opset: int = 18
 
 
 @dataclass(frozen=True)
@@ -43,28 +71,22 @@ class Exported:
     Args:
         graph: The graph with its metadata.
         entry: The metadata.
-        float_network: The same network in float32, with raw outputs.
-        raw_output: What ``float_network`` gives, in the words of the metadata.
+        float_graph: The same in float32.
         model: The estimator.
         seen: What the graphs were run on.
-        raw_difference: Largest difference of raw outputs between PyTorch and ``float_network``.
-        decoding_difference: Of decoding inside the graph from the codec, pixels; None without it.
-        pixel_differences: (B, K) of keypoints of ``graph`` from PyTorch's, pixels of the input.
+        raw_difference: Largest difference of raw outputs between PyTorch and ``float_graph``.
+        decoding_difference: Of decoding inside the graph from MMPose's, pixels of the input.
+        pixel_differences: (B, K) of keypoints of ``graph`` from MMPose's, pixels of the input.
     """
 
     graph: ModelProto
     entry: dict[str, Any]
-    float_network: ModelProto
-    raw_output: str
+    float_graph: ModelProto
     model: TopdownPoseEstimator
     seen: str
     raw_difference: float
-    decoding_difference: float | None
+    decoding_difference: float
     pixel_differences: np.ndarray
-
-    @property
-    def output(self) -> str:
-        return self.entry['output']
 
     def write(self, path: str | Path) -> None:
         """Write the file, whole or not at all.
@@ -76,6 +98,20 @@ class Exported:
             file.write(self.graph.SerializeToString())
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The graphs that one is put together of: with a flip test the mirror, the network, decoding."""
+
+    mirror: ModelProto | None
+    network: ModelProto
+    decoding: ModelProto
+
+    def joined(self, network: ModelProto) -> ModelProto:
+        """The whole with this network, in whatever precision; mirror and decoding are in float32."""
+        parts = dict(mirror=self.mirror, network=network, decoding=self.decoding)
+        return join({name: part for name, part in parts.items() if part is not None})
+
+
 def export(request: Request, say: Say = lambda step: None) -> Exported:
     """Export a model, verify it on real-looking input and describe it.
 
@@ -85,78 +121,101 @@ def export(request: Request, say: Say = lambda step: None) -> Exported:
     """
     check_packages()
     check_opset(request.opset)
-    config, model = read_config(request.config), load_model(request.config, request.checkpoint)
-    network, codec = Network(model).eval(), model.head.decoder
-    output = request.output(network)
-    entry = describe(config, model, output, request.precision)
+    config, model = read_config(request.config), read_model(request.config, request.checkpoint)
+    flip_indices = read_metainfo(config)['flip_indices'] if request.flip_test else None
+    decoding = decoding_of(pose_head(model), model.test_cfg or {}, flip_indices)
+    entry = describe(config, model, request.precision, request.flip_test)
     say('reading images')
-    images, seen = _images(request, InputMaker(config, model))
-    some = images[:8].numpy()
-    expected = raw_outputs(network, images[:8])
+    maker = InputMaker(config, model)
+    calibration = _calibration(request, maker)
+    images, seen = _images(request, maker, calibration)
+    expected = raw_outputs(model, Mirror()(images) if request.flip_test else images)
+    _check_keypoints(expected[0].shape[1], entry['keypoint_names'])
 
     say('PyTorch to ONNX')
-    example = torch.zeros(request.batch or 2, *images.shape[1:])  # 1 would be taken for a constant
-    float_network = _trace(request, network, [example], ('image',), network.output_names)
-    raw_difference = largest_difference(expected, OnnxSession(float_network)(image=some))
-    check_network(raw_difference)
+    parts = _trace_parts(request, model, decoding, images)
+    float_graph = parts.joined(parts.network)
+    raw_difference = check_network(parts.network, images, [raw[: len(images)] for raw in expected])
+    decoding_difference = check_decoding(parts.decoding, model, expected, flip_indices)
 
     say(request.precision)
-    graph = _in_precision(request, float_network, images.numpy())
-    decoding_difference = None
-    if request.decodes:
-        say('decoding')
-        graph, decoding_difference = _with_decoding(request, graph, network, network(example))
+    graph = float_graph
+    if request.precision == 'fp16':
+        graph = parts.joined(to_half(parts.network))
+    elif request.precision == 'int8':
+        graph = parts.joined(to_int8(parts.network, calibration.numpy()))
     write_entry(graph, entry)
 
     say('comparison')
-    found = pixels(codec, OnnxSession(graph)(image=some), output)
-    distances = np.linalg.norm(found - pixels(codec, expected, network.output), axis=-1)
+    found = OnnxSession(graph)(image=images.numpy())['keypoints']
+    poses = predict(model, expected, flip_indices)
     return Exported(
         graph=graph,
         entry=entry,
-        float_network=float_network,
-        raw_output=network.output,
+        float_graph=float_graph,
         model=model,
-        seen=f'{len(some)} {seen}',
+        seen=f'{len(images)} {seen}',
         raw_difference=raw_difference,
         decoding_difference=decoding_difference,
-        pixel_differences=distances,
+        pixel_differences=np.linalg.norm(found - poses.keypoints, axis=-1),
     )
 
 
-def _images(request: Request, maker: InputMaker) -> tuple[Tensor, str]:
-    """Real-looking inputs, and what they are."""
-    if request.calibration is None:
-        return maker.drawn_people(8), 'drawn people'
-    source = maker.from_folder if Path(request.calibration).is_dir() else maker.from_config
-    return source(request.calibration, request.calibration_images), 'calibration images'
+def read_model(config: str, checkpoint: str) -> TopdownPoseEstimator:
+    """The model of a config (of a distillation: the student) with the weights of a checkpoint.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint is not there.
+        ValueError: If the checkpoint cannot be read or is of another model.
+        ExportNotPossible: If the model is no top-down estimator.
+    """
+    model = build_model(config)
+    if not isinstance(model, TopdownPoseEstimator):
+        raise ExportNotPossible(f'{config} is a {type(model).__name__}, no TopdownPoseEstimator')
+    load_weights(model, checkpoint)
+    return model.eval()
 
 
-def _trace(request: Request, module: nn.Module, *arguments: Any) -> ModelProto:
-    return trace(module, *arguments, opset=request.opset, dynamic=request.batch is None)
+def _calibration(request: Request, maker: InputMaker) -> Tensor | None:
+    """What gives the ranges of activations in eight bits."""
+    if request.precision != 'int8':
+        return None
+    return maker.read(request.calibration, request.calibration_images, least=LEAST_IMAGES)
 
 
-def _in_precision(request: Request, graph: ModelProto, images: np.ndarray) -> ModelProto:
-    if request.precision == 'int8':
-        return to_int8(graph, images)
-    return to_half(graph) if request.precision == 'fp16' else graph
+def _images(request: Request, maker: InputMaker, calibration: Tensor | None) -> tuple[Tensor, str]:
+    """Real-looking inputs to compare on, and what they are."""
+    if request.images is not None:
+        return maker.read(request.images, COMPARED), f'images of {request.images}'
+    if calibration is not None:
+        return calibration[:COMPARED], 'calibration images'
+    return maker.make_up(COMPARED), 'made-up people'
 
 
-def _with_decoding(
-    request: Request, graph: ModelProto, network: Network, raw: tuple[Tensor, ...]
-) -> tuple[ModelProto, float]:
-    """The graph, decoding put behind it in float32, and the difference of that from the codec."""
-    codec, points = network.model.head.decoder, ('keypoints', 'scores')
-    if network.output == HEATMAPS:
-        decoding = HeatmapDecoding(codec)
-    else:
-        decoding = CoordinateDecoding(codec.input_size)
-    # Called otherwise than the outputs, which may be keypoints and scores too.
-    inputs = [f'raw_{name}' for name in network.output_names]
-    traced = _trace(request, decoding, raw, inputs, points)
-    difference = check_decoding(traced, network)
-    parts = dict(network=graph, decoding=traced)
-    if request.simcc is not None:
-        simcc = SimccOutput(codec.input_size, request.simcc)
-        parts['simcc'] = _trace(request, simcc, decoding(*raw), points, ('simcc_x', 'simcc_y'))
-    return join(parts), difference
+def _check_keypoints(found: int, names: list[str]) -> None:
+    if found != len(names):
+        raise ExportNotPossible(
+            f'the head predicts {found} keypoints, but the data that the config tests on has '
+            f'{len(names)}: use the config that the checkpoint was trained with'
+        )
+
+
+def _trace_parts(
+    request: Request, model: TopdownPoseEstimator, decoding: nn.Module, images: Tensor
+) -> Parts:
+    dynamic = request.batch is None
+    # An example of 1 would be taken for a constant where any number is wanted.
+    image = torch.zeros(request.batch or 2, *images.shape[1:])
+    mirror, batch = None, 'batch' if dynamic else None
+    if request.flip_test:
+        mirror = trace(Mirror(), (image,), ['image'], ['images'], request.opset, batch)
+        image, batch = Mirror()(image), 'images' if dynamic else None
+    network = Network(model).eval()
+    with torch.inference_mode():
+        raw = network(image)
+    names = [f'raw_{number}' for number in range(len(raw))]
+    return Parts(
+        mirror=mirror,
+        network=trace(network, (image,), ['image'], names, request.opset, batch),
+        decoding=trace(decoding, raw, names, ['keypoints', 'scores'], request.opset, batch),
+    )

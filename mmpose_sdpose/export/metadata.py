@@ -3,59 +3,96 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
-from mmpose.codecs import MSRAHeatmap
 from mmpose.models import TopdownPoseEstimator
+from torch import nn
 
-from sdpose_runtime.metadata_format import FORMAT, HEATMAPS, KEY
+from sdpose_runtime.metadata_format import FORMAT, KEY
 
 from ..configs import read_metainfo
 from ..version import __version__
-from .packages import ExportNotPossible
+from .graph import ExportNotPossible
+from .network import pose_head
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+@dataclass(frozen=True)
+class Cropping:
+    """How a test pipeline cuts people out.
+
+    Args:
+        padding: How much larger than the person's box the crop is.
+        use_udp: Whether it is made with MMPose's UDP warp.
+    """
+
+    padding: float
+    use_udp: bool
+
+
+def read_cropping(config: Config, input_size: tuple[int, int]) -> Cropping:
+    """How the test pipeline of a config cuts people out for a codec.
+
+    Args:
+        config: The model's config.
+        input_size: The codec's: width and height, pixels.
+
+    Raises:
+        ExportNotPossible: If it does not crop people, or to another size.
+    """
+    steps = {step['type']: step for step in config.test_dataloader.dataset.pipeline}
+    if 'TopdownAffine' not in steps:
+        raise ExportNotPossible(
+            'the test pipeline has no TopdownAffine, so it is not known how people are cut out: it has '
+            + ', '.join(steps)
+        )
+    affine, input_size = steps['TopdownAffine'], tuple(input_size)
+    if tuple(affine['input_size']) != input_size:
+        raise ExportNotPossible(
+            f'the codec of the head has input_size={input_size}, but TopdownAffine in the test pipeline '
+            f'crops to {tuple(affine["input_size"])}: give both the same, as codec.input_size'
+        )
+    padding = steps.get('GetBBoxCenterScale', {}).get('padding', 1.25)
+    return Cropping(float(padding), bool(affine.get('use_udp', False)))
+
+
 def describe(
-    config: Config, model: TopdownPoseEstimator, output: str, precision: str
+    config: Config, model: TopdownPoseEstimator, precision: str, flip_test: bool
 ) -> dict[str, Any]:
     """The entry for a model.
 
     Args:
         config: The config that the model was built from.
         model: The model.
-        output: 'heatmaps', 'normalised_keypoints', 'pixel_keypoints' or 'simcc'.
         precision: 'fp32', 'fp16' or 'int8'.
+        flip_test: Whether the graph averages with the mirrored image.
 
     Raises:
         ExportNotPossible: If the test pipeline crops in a way that the entry cannot say.
     """
-    metainfo = read_metainfo(config)
-    test_cfg, preprocessor = model.test_cfg or {}, model.data_preprocessor
+    metainfo, input_size = read_metainfo(config), pose_head(model).decoder.input_size
+    cropping = read_cropping(config, input_size)
     return dict(
         format=FORMAT,
         package_version=__version__,
         config=Path(config.filename).stem,
-        input_size=[int(size) for size in model.head.decoder.input_size],
-        mean=[round(value, 4) for value in preprocessor.mean.flatten().tolist()],
-        std=[round(value, 4) for value in preprocessor.std.flatten().tolist()],
-        bgr_to_rgb=bool(preprocessor._channel_conversion),
-        padding=box_padding(config.test_dataloader.dataset.pipeline),
-        output=output,
-        codec=_codec(model.head.decoder) if output == HEATMAPS else None,
-        shift_heatmap=bool(test_cfg.get('shift_heatmap', False)),
-        shift_coords=bool(test_cfg.get('shift_coords', False)),
+        input_size=[int(size) for size in input_size],
+        **_normalisation(model.data_preprocessor),
+        padding=cropping.padding,
+        use_udp=cropping.use_udp,
+        flip_test=flip_test,
         keypoint_names=_names(metainfo),
         flip_pairs=_flip_pairs(metainfo['flip_indices']),
         skeleton=[[int(one), int(two)] for one, two in metainfo['skeleton_links']],
         keypoint_colors=[[int(part) for part in color] for color in metainfo['keypoint_colors']],
+        sigmas=[round(float(sigma), 6) for sigma in metainfo['sigmas']],
         precision=precision,
         dataset=metainfo['dataset_name'],
-        sigmas=[round(float(sigma), 6) for sigma in metainfo['sigmas']],
     )
 
 
@@ -65,23 +102,16 @@ def write_entry(proto: ModelProto, entry: dict[str, Any]) -> None:
     proto.metadata_props.add(key=KEY, value=json.dumps(entry))
 
 
-def _codec(codec: object) -> dict[str, Any]:
-    entry = dict(type=type(codec).__name__, heatmap_size=[int(s) for s in codec.heatmap_size])
-    if isinstance(codec, MSRAHeatmap):
-        entry.update(
-            sigma=codec.sigma, unbiased=codec.unbiased, blur_kernel_size=codec.blur_kernel_size
-        )
-    return entry
-
-
-def box_padding(pipeline: list[dict]) -> float:
-    """How much larger than the person's box the crop is."""
-    steps = {step['type']: step for step in pipeline}
-    if steps.get('TopdownAffine', {}).get('use_udp'):
-        raise ExportNotPossible(
-            'the test pipeline crops with TopdownAffine(use_udp=True), which runtimes would not know of'
-        )
-    return float(steps.get('GetBBoxCenterScale', {}).get('padding', 1.25))
+def _normalisation(preprocessor: nn.Module) -> dict[str, Any]:
+    """Mean and standard deviation of the channels, 0 and 1 where a model takes 0 to 255; their order."""
+    mean, std = [0.0] * 3, [1.0] * 3
+    if getattr(preprocessor, '_enable_normalize', False):
+        mean, std = (values.flatten().tolist() for values in (preprocessor.mean, preprocessor.std))
+    return dict(
+        mean=[round(value, 4) for value in mean],
+        std=[round(value, 4) for value in std],
+        bgr_to_rgb=bool(getattr(preprocessor, '_channel_conversion', False)),
+    )
 
 
 def _names(metainfo: dict[str, Any]) -> list[str]:

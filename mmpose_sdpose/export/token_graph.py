@@ -1,4 +1,8 @@
-"""The encoder as an exported graph wants it: one cycle, constants folded, rows instead of batches."""
+"""The encoder as an exported graph wants it: one cycle, constants folded, rows instead of batches.
+
+What it brings over a plain export of the model, optimised by onnxscript and by onnxslim (ONNX Runtime, 2
+threads, batch 1): TODO-FIGURE for SDPose-T and for LADPose, in float32 and in INT8.
+"""
 
 from __future__ import annotations
 

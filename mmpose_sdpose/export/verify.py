@@ -1,99 +1,251 @@
-"""Whether an exported graph computes what PyTorch and MMPose's codec compute."""
+"""A graph beside PyTorch and MMPose: on some images, on made-up outputs, and in AP on a data set."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from copy import copy, deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from mmpose.codecs import MSRAHeatmap
+from mmengine.config import Config
+from mmengine.evaluator import Evaluator
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from mmpose.codecs import RegressionLabel, SimCCLabel
+from mmpose.models import TopdownPoseEstimator
+from mmpose.structures import PoseDataSample
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from sdpose_runtime.metadata_format import HEATMAPS, NORMALISED
-
-from .network import Network
-from .packages import ExportNotPossible
-from .request import SIMCC
-from .session import OnnxSession
-from .simcc import read_simcc
+from ..models.backbones import IdentityBackbone
+from .graph import ExportNotPossible, OnnxSession
+from .network import pose_head
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-#: Largest difference of raw outputs between PyTorch and a float32 graph.
+#: Largest difference of raw outputs between PyTorch and a float32 graph; above 1, as share of them.
 TOLERANCE = 1e-4
-#: Largest difference, pixels of the input, between the codec and decoding inside the graph.
+#: Largest difference, pixels of the input, between MMPose and decoding inside the graph.
 TOLERANCE_PIXELS = 0.01
 
+#: Called with the number of people done and of all.
+Progress = Callable[[int, int], None]
 
-def raw_outputs(network: Network, images: Tensor, batch: int = 16) -> dict[str, np.ndarray]:
-    """What PyTorch computes from the images, by name."""
+
+@dataclass(frozen=True)
+class Poses:
+    """Keypoints (B, K, 2) in pixels of the input, and scores (B, K)."""
+
+    keypoints: np.ndarray
+    scores: np.ndarray
+
+
+def raw_outputs(model: TopdownPoseEstimator, images: Tensor, batch: int = 16) -> list[Tensor]:
+    """What the head's ``forward`` gives for images, in PyTorch."""
+    head, parts = pose_head(model), []
     with torch.inference_mode():
-        parts = [network(chunk) for chunk in images.split(batch)]
-    return {
-        name: torch.cat(values).numpy() for name, values in zip(network.output_names, zip(*parts))
-    }
+        for chunk in images.split(batch):
+            raw = head(model.extract_feat(chunk))
+            parts.append(raw if isinstance(raw, tuple) else (raw,))
+    return [torch.cat(values) for values in zip(*parts)]
 
 
-def largest_difference(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> float:
-    """Over all outputs; infinite where one is not a number."""
-    return max(float(np.nan_to_num(abs(one[name] - two[name]), nan=np.inf).max()) for name in one)
+def predict(
+    model: TopdownPoseEstimator, raw: Sequence[Tensor], flip_indices: Sequence[int] | None
+) -> Poses:
+    """What MMPose makes of raw outputs: ``predict`` of the head itself.
+
+    Args:
+        model: The estimator; it is not changed.
+        raw: What the head's ``forward`` gave; for a flip test the mirrored images' behind the others.
+        flip_indices: For a flip test: where each keypoint is found in a mirrored image.
+    """
+    head = copy(pose_head(model))
+    # It is given raw outputs in the place of feature maps; some heads write into them.
+    head.forward = lambda raw: raw[0].clone() if len(raw) == 1 else raw
+    flips = flip_indices is not None
+    feats = list(zip(*(part.chunk(2) for part in raw))) if flips else tuple(raw)
+    metainfo = dict(input_size=head.decoder.input_size)
+    if flips:
+        metainfo.update(flip_indices=list(flip_indices))
+    samples = [PoseDataSample(metainfo=metainfo)] * (len(raw[0]) // (1 + flips))
+    test_cfg = dict(model.test_cfg or {}, flip_test=flips, output_heatmaps=False)
+    people = head.predict(feats, samples, test_cfg)
+    return Poses(
+        np.concatenate([person.keypoints for person in people]).astype(np.float32),
+        np.concatenate([person.keypoint_scores for person in people]).astype(np.float32),
+    )
 
 
-def check_network(difference: float) -> None:
-    """Whether a float32 graph may be kept.
+def check_network(graph: ModelProto, images: Tensor, expected: Sequence[Tensor]) -> float:
+    """Largest difference of the raw outputs of a float32 graph from PyTorch's.
+
+    Args:
+        graph: The network in front of decoding.
+        images: (B, 3, H, W), normalised.
+        expected: What PyTorch computes from them.
 
     Raises:
-        ExportNotPossible: If not.
+        ExportNotPossible: If it is more than 1e-4.
     """
+    found = OnnxSession(graph)(image=images.numpy()).values()
+    difference = max(map(largest_difference, found, expected))
     if not difference <= TOLERANCE:
         raise ExportNotPossible(
             f'the graph differs from PyTorch by {difference:.2g}, more than {TOLERANCE:g}, so no file '
             'was written: try another --opset, or report this with the config'
         )
+    return difference
 
 
-def pixels(codec: object, outputs: dict[str, np.ndarray], output: str) -> np.ndarray:
-    """Keypoints (B, K, 2) in pixels of the input, by the codec itself where the outputs are raw."""
-    width, height = codec.input_size
-    if output == HEATMAPS:
-        return np.concatenate([codec.decode(heatmaps)[0] for heatmaps in outputs['heatmaps']])
-    if output == SIMCC:
-        return read_simcc(outputs['simcc_x'], outputs['simcc_y'], width)['keypoints']
-    unit = (width, height) if output == NORMALISED else (1, 1)
-    return outputs['keypoints'] * np.array(unit, np.float32)
+def largest_difference(found: np.ndarray, expected: Tensor) -> float:
+    """Infinite where one is not a number; for outputs above 1 as share of the largest."""
+    expected = expected.numpy()
+    difference = abs(found - expected)
+    if not np.isfinite(difference).all():
+        return np.inf
+    return float(difference.max() / max(1.0, abs(expected).max()))
 
 
-def made_up_raw(network: Network, batch: int) -> dict[str, np.ndarray]:
-    """Raw outputs with keypoints at random places, some outside, whatever the weights are."""
-    codec, numbers = network.model.head.decoder, np.random.default_rng(0)
-    count = (
-        network.model.head.mct.num_keypoints if network.tokens else network.model.head.out_channels
-    )
-    shape = (batch, count)
-    if not isinstance(codec, MSRAHeatmap):
-        places = numbers.uniform(0, 1, (*shape, 2)).astype(np.float32)
-        return dict(keypoints=places, scores=numbers.uniform(0, 1, shape).astype(np.float32))
-    low, high = -0.05 * np.array(codec.input_size), 1.05 * np.array(codec.input_size)
-    maps = np.stack(
-        [codec.encode(numbers.uniform(low, high, (1, count, 2)))['heatmaps'] for _ in range(batch)]
-    )
-    return dict(heatmaps=(maps + numbers.normal(0, 0.01, maps.shape)).astype(np.float32))
+def check_decoding(
+    graph: ModelProto,
+    model: TopdownPoseEstimator,
+    raw: Sequence[Tensor],
+    flip_indices: Sequence[int] | None,
+) -> float:
+    """Largest difference, in pixels, of a decoding graph from MMPose.
 
-
-def check_decoding(graph: ModelProto, network: Network) -> float:
-    """Largest difference, in pixels, of a decoding graph from the model's codec.
+    Args:
+        graph: From raw outputs to keypoints and scores.
+        model: The estimator.
+        raw: An example of raw outputs.
+        flip_indices: For a flip test: where each keypoint is found in a mirrored image.
 
     Raises:
-        ExportNotPossible: If it is more than 0.01 pixels.
+        ExportNotPossible: If it is more than 0.01 pixels, or scores differ.
     """
-    raw = made_up_raw(network, batch=16)
-    expected = pixels(network.model.head.decoder, raw, network.output)
-    inputs = {f'raw_{name}': value for name, value in raw.items()}
-    difference = float(abs(OnnxSession(graph)(**inputs)['keypoints'] - expected).max())
+    session, numbers = OnnxSession(graph), np.random.default_rng(0)
+    names, rows = [value.name for value in graph.graph.input], session.batch or 32
+    difference = 0.0
+    for _ in range(max(1, 32 // rows)):  # a graph of fixed batch is run several times
+        made_up = make_up_raw(model, raw, rows, numbers)
+        expected = predict(model, made_up, flip_indices)
+        found = session(**{name: part.numpy() for name, part in zip(names, made_up)})
+        pixels = abs(found['keypoints'] - expected.keypoints)
+        if largest_difference(found['scores'], torch.from_numpy(expected.scores)) > TOLERANCE:
+            pixels = np.array(np.inf)
+        difference = max(difference, float(np.nan_to_num(pixels, nan=np.inf).max()))
     if not difference <= TOLERANCE_PIXELS:
         raise ExportNotPossible(
-            f'decoding inside the graph differs from the codec by {difference:.2g} pixels: leave '
-            '--decode and --simcc out, and report this with the config'
+            f"decoding inside the graph differs from MMPose's by {difference:.2g} pixels, so no file "
+            'was written: report this with the config'
         )
     return difference
+
+
+def make_up_raw(
+    model: TopdownPoseEstimator,
+    example: Sequence[Tensor],
+    count: int,
+    numbers: np.random.Generator,
+) -> list[Tensor]:
+    """Raw outputs with keypoints at random places in and a little outside the image.
+
+    Args:
+        model: The estimator, whose codec says how such outputs look.
+        example: Raw outputs, for their shapes.
+        count: For so many images.
+        numbers: Where the places come from.
+    """
+    codec, shape = pose_head(model).decoder, (count, *example[0].shape[1:])
+    if isinstance(codec, RegressionLabel):
+        places = numbers.uniform(-0.02, 1.02, shape)
+        return [torch.from_numpy(places.astype(np.float32))]
+    size = np.array(codec.input_size)
+    targets = [
+        codec.encode(numbers.uniform(-0.02 * size, 1.02 * size, (1, shape[1], 2)))
+        for _ in range(count)
+    ]
+    names = ['heatmaps']
+    if isinstance(codec, SimCCLabel):
+        names = ['keypoint_x_labels', 'keypoint_y_labels']
+    raw = []
+    for name, part in zip(names, example):
+        values = np.stack([target[name] for target in targets]).reshape(count, *part.shape[1:])
+        noise = numbers.normal(0, 0.01 * values.max(), values.shape)
+        raw.append(torch.from_numpy((values + noise).astype(np.float32)))
+    return raw
+
+
+@dataclass(frozen=True)
+class PeopleToTest:
+    """People to test on, and how they are evaluated."""
+
+    loader: DataLoader
+    evaluator: dict
+
+
+def read_test_data(config: Config) -> PeopleToTest:
+    """The ``test_dataloader`` and ``test_evaluator`` of a config.
+
+    Raises:
+        FileNotFoundError, ValueError: If the data is not there.
+    """
+    init_default_scope(config.get('default_scope', 'mmpose'))
+    # In this process: small models wait for no worker, and the tool keeps the terminal.
+    settings = dict(config.test_dataloader, num_workers=0, persistent_workers=False)
+    return PeopleToTest(Runner.build_dataloader(settings), config.test_evaluator)
+
+
+def with_flip_test(model: TopdownPoseEstimator, flip_test: bool) -> TopdownPoseEstimator:
+    """The estimator, tested with or without mirrored images whatever its config says."""
+    estimator = copy(model)
+    estimator.test_cfg = dict(model.test_cfg or {}, flip_test=flip_test)
+    return estimator
+
+
+def with_graph(model: TopdownPoseEstimator, session: OnnxSession) -> TopdownPoseEstimator:
+    """The estimator with a graph's keypoints and scores; preprocessing and all else stay MMPose's.
+
+    Args:
+        model: The estimator that the graph was exported from; it is not changed.
+        session: The graph; a flip test is in it, or is not done.
+    """
+
+    def graph_predict(
+        feats: tuple[Tensor, ...], samples: list[PoseDataSample], test_cfg: dict
+    ) -> list[InstanceData]:
+        outputs = session(image=feats[-1].numpy())
+        return [
+            InstanceData(keypoints=keypoints[None], keypoint_scores=scores[None])
+            for keypoints, scores in zip(outputs['keypoints'], outputs['scores'])
+        ]
+
+    estimator = with_flip_test(deepcopy(model), False)
+    estimator.backbone, estimator.neck = IdentityBackbone(), None
+    estimator.head.predict = graph_predict
+    return estimator
+
+
+def evaluate(
+    model: TopdownPoseEstimator, data: PeopleToTest, progress: Progress | None = None
+) -> dict[str, float]:
+    """Metrics of an estimator, or of what :func:`with_graph` made of it.
+
+    Args:
+        model: In evaluation mode.
+        data: What it is tested on.
+        progress: What to tell how far it is.
+    """
+    evaluator, people = Evaluator(data.evaluator), data.loader.dataset
+    evaluator.dataset_meta = people.metainfo
+    with torch.inference_mode():
+        for number, batch in enumerate(data.loader, start=1):
+            evaluator.process(data_samples=model.test_step(batch), data_batch=batch)
+            if progress is not None:
+                progress(min(number * data.loader.batch_size, len(people)), len(people))
+    return evaluator.evaluate(len(people))

@@ -1,6 +1,6 @@
 """Backbones, heads, losses and distillers, registered into ``mmpose.registry.MODELS``."""
 
-from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet
+from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet, ThinResNet
 from .distillers import TopdownDistiller
 from .heads import MCTHead, TokenRegressionHead
 from .losses import (
@@ -23,6 +23,7 @@ __all__ = [
     'ScoreLoss',
     'SimulatedHeatmapLoss',
     'StemNet',
+    'ThinResNet',
     'TokenDistanceLoss',
     'TokenRegressionHead',
     'TopdownDistiller',

@@ -2,9 +2,9 @@
 
 CONFIG is a path, the name of a config of ours, or mmpose::PATH for one of MMPose's, such as
 mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-s_8xb256-420e_coco-256x192; models get random
-weights, nothing is downloaded. ONNX files are run in ONNX Runtime. All take turns, so that
-noise hits all alike, and the machine's own rate of matrix products, the limit, is measured
-among them.
+weights, nothing is downloaded. ONNX files are run in ONNX Runtime, the network alone without
+busy waiting, so that one's threads do not slow the next. All take turns, so that noise hits all
+alike, and the machine's own rate of matrix products, the limit, is measured among them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,23 @@ import sys
 from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.benchmark.build import be_quiet
-from mmpose_sdpose.benchmark.machine import describe_machine
-from mmpose_sdpose.benchmark.plan import plan
-from mmpose_sdpose.benchmark.rows import Row, columns_of, read_rows, row_of, write_rows
-from mmpose_sdpose.benchmark.run import Result, run_benchmark
-from mmpose_sdpose.benchmark.subject import SCOPES, CannotMeasure, Spec, TrainingOptions
-from mmpose_sdpose.benchmark.tables import table_of
+from mmpose_sdpose.benchmark.report import (
+    Row,
+    columns_of,
+    describe_machine,
+    read_rows,
+    row_of,
+    table_of,
+    write_rows,
+)
+from mmpose_sdpose.benchmark.run import Result, be_quiet, run_benchmark
+from mmpose_sdpose.benchmark.spec import (
+    SCOPES,
+    CannotMeasure,
+    Spec,
+    TrainingOptions,
+    list_specs,
+)
 from mmpose_sdpose.tools.console import fail, progress_bar
 
 import torch
@@ -69,7 +79,11 @@ def _add_scopes(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('what is timed')
     texts = '; '.join(f'{name}: {SCOPES[name]}' for name in ('network', 'flip', 'pipeline'))
     group.add_argument('--scope', choices=['network', 'flip', 'pipeline'], help=texts)
-    group.add_argument('--flip', action='store_true', help='flip test; alone, --scope flip')
+    group.add_argument(
+        '--flip',
+        action='store_true',
+        help='flip test, of models in PyTorch; alone, --scope flip',
+    )
     group.add_argument(
         '--all-cycles',
         action='store_true',
@@ -146,17 +160,16 @@ def main() -> int:
     be_quiet()
     training = TrainingOptions(**{name: getattr(args, name) for name in vars(TrainingOptions())})
     common = Spec(
-        '',
-        1,
-        args.scope,
-        args.device,
-        args.threads,
+        source='',
+        scope=args.scope,
+        device=args.device,
+        threads=args.threads,
         fuse_conv_bn=args.fuse_conv_bn,
         training=training,
     )
     try:
         before = rows_before(args)
-        specs = plan(args.models, args.batch or [1], common, args.all_cycles)
+        specs = list_specs(args.models, args.batch or [1], common, args.all_cycles)
         with progress_bar() as progress:
             results = run_benchmark(specs, args.repeats, not args.no_memory, progress)
         # Never so narrow that columns are lost: a small terminal breaks the lines.

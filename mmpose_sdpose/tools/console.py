@@ -15,8 +15,13 @@ from rich.progress import (
 )
 
 
-def progress_bar(console: Console | None = None) -> Progress:
-    """Work done, of how much, and the time left; on standard error unless a console is given."""
+def progress_bar(console: Console | None = None, period_s: float = 30) -> Progress:
+    """Work done, of how much, and the time left.
+
+    Args:
+        console: Where it is shown; default: standard error.
+        period_s: The time left is told by the speed of so many seconds.
+    """
     return Progress(
         TextColumn('{task.description}'),
         BarColumn(),
@@ -25,6 +30,7 @@ def progress_bar(console: Console | None = None) -> Progress:
         TextColumn('left'),
         TimeRemainingColumn(),
         console=console or Console(stderr=True),
+        speed_estimate_period=period_s,
     )
 
 

@@ -16,15 +16,18 @@ import time
 from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.configs import find_config
+from mmpose_sdpose.configs import find_config, read_metainfo
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.tools.console import fail
-from mmpose_sdpose.visualization import draw_learning_curve, draw_pose_grid, read_scalars
+from mmpose_sdpose.visualization import (
+    draw_learning_curve,
+    draw_pose_grid,
+    keypoint_names,
+    read_scalars,
+)
 
 import mmengine
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import DATASETS
 from rich.console import Console
 from rich.table import Table
 
@@ -54,11 +57,12 @@ class Demo:
         self.out = args.out.resolve()
         self.data = self.out / 'synthpose'
         self.sizes = ['--train', str(args.train), '--val', str(args.val)]
-        self.epochs = args.epochs or self.config().train_cfg.max_epochs
-        self.options = ['--cfg-options', f'train_cfg.max_epochs={self.epochs}']
-        self.out.mkdir(parents=True, exist_ok=True)
         # The config finds the data by it, in this process and in those started from here.
         os.environ['SYNTHPOSE_ROOT'] = str(self.data)
+        self.config = Config.fromfile(find_config(CONFIG))
+        self.epochs = args.epochs or self.config.train_cfg.max_epochs
+        self.options = ['--cfg-options', f'train_cfg.max_epochs={self.epochs}']
+        self.out.mkdir(parents=True, exist_ok=True)
 
     def run(self) -> None:
         began = time.monotonic()
@@ -66,9 +70,9 @@ class Demo:
         self.make_data()
         floor = self.mean_pose()
         CONSOLE.rule('2/4  training: mim train')
-        origin = f'fine-tuning {self.start_weights()}, learned on another SynthPose'
-        CONSOLE.print(origin, soft_wrap=True)
-        before = self.test('before', self.start_weights())
+        start = self.config.load_from
+        CONSOLE.print(f'fine-tuning {start}, learned on another SynthPose', soft_wrap=True)
+        before = self.test('before', start)
         checkpoint = self.train()
         CONSOLE.rule('3/4  testing: mim test')
         after = self.test(checkpoint.stem, checkpoint)
@@ -89,16 +93,10 @@ class Demo:
     def mean_pose(self) -> float:
         path = self.out / 'mean_pose.json'
         if not path.exists():
-            metrics = mean_pose_metrics(self.config())
+            metrics = mean_pose_metrics(self.config)
             with whole_file(path) as file:
                 file.write(json.dumps(metrics).encode())
         return json.loads(path.read_text())['coco/AP']
-
-    def config(self) -> Config:
-        return Config.fromfile(find_config(CONFIG))
-
-    def start_weights(self) -> str:
-        return self.config().load_from
 
     def train(self) -> Path:
         work_dir = self.out / 'train'
@@ -145,16 +143,10 @@ class Demo:
     def draw(self, name: str, floors: dict[str, float]) -> list[Path]:
         curve, grid = self.out / 'learning_curve.png', self.out / 'people.png'
         draw_learning_curve(read_scalars(self.out / 'train'), curve, floors)
-        init_default_scope('mmpose')
-        meta = DATASETS.build(self.config().val_dataloader.dataset).metainfo
-        names = [meta['keypoint_id2name'][index] for index in range(meta['num_keypoints'])]
+        meta = read_metainfo(self.config)
         samples = mmengine.load(self.out / f'{name}.pkl')
-        draw_pose_grid(
-            [_person(sample) for sample in samples[:: max(1, len(samples) // 32)][:32]],
-            names,
-            meta['skeleton_links'],
-            grid,
-        )
+        people = [_person(sample) for sample in samples[:: max(1, len(samples) // 32)][:32]]
+        draw_pose_grid(people, keypoint_names(meta), meta['skeleton_links'], grid)
         return [grid, curve]
 
     def report(self, scores: dict[str, float], paths: list[Path], seconds: float) -> None:

@@ -1,8 +1,8 @@
 """Export a model to a verified ONNX file, in float32, half precision or eight bits.
 
-The file holds one plain cycle with everything constant folded; its metadata says how its input is made
-and what its outputs are. It is run against PyTorch before it is written: a float32 graph that differs by
-more than 1e-4 is not kept.
+The file gives keypoints in pixels of its input, and scores; its metadata says how the input is made. It
+is run against PyTorch and MMPose before it is written: a float32 network that differs by more than 1e-4,
+or decoding by more than 0.01 pixels, is not kept.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.configs import read_config
-from mmpose_sdpose.export.evaluate import PeopleToTest, evaluate, read_test_data
-from mmpose_sdpose.export.export import Exported, export
-from mmpose_sdpose.export.graph_estimator import with_graph
-from mmpose_sdpose.export.inputs import LEAST_IMAGES
-from mmpose_sdpose.export.packages import ExportNotPossible
-from mmpose_sdpose.export.report import ap_table, summary
-from mmpose_sdpose.export.request import Request
-from mmpose_sdpose.export.session import OnnxSession
+from mmpose_sdpose.export.export import LEAST_IMAGES, Exported, Request, export
+from mmpose_sdpose.export.graph import ExportNotPossible, OnnxSession
+from mmpose_sdpose.export.verify import (
+    PeopleToTest,
+    evaluate,
+    read_test_data,
+    with_flip_test,
+    with_graph,
+)
 from mmpose_sdpose.tools.console import fail
 
+import numpy as np
 from mmpose.models import TopdownPoseEstimator
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from sdpose_runtime.files import whole_file
 
@@ -45,12 +48,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     precision.add_argument(
         '--int8',
         metavar='DATA',
-        help='quantise to eight bits; ranges come from a folder of crops, a folder of images with the '
-        'COCO file of their boxes in it, or the training data of a config',
+        help='quantise to eight bits; DATA gives the ranges: a folder of crops, a folder of images with '
+        'the COCO file of their boxes in it, or a config, whose training data is taken',
     )
     precision.add_argument('--fp16', action='store_true', help='half precision, for accelerators')
     parser.add_argument(
         '--calibration-images', type=int, default=64, metavar='N', help='for --int8 (%(default)s)'
+    )
+    parser.add_argument(
+        '--images',
+        metavar='DATA',
+        help='images, as for --int8, on which the graph is compared with PyTorch (default: those of '
+        '--int8, or made-up people)',
+    )
+    parser.add_argument(
+        '--flip-test',
+        action='store_true',
+        help='average with the mirrored image inside the graph: a little better, twice the time',
     )
     parser.add_argument(
         '--batch',
@@ -60,28 +74,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='images in one run: a number (%(default)s), or dynamic for any',
     )
     parser.add_argument('--opset', type=int, default=18, help='of the operators (%(default)s)')
-    outputs = parser.add_mutually_exclusive_group()
-    outputs.add_argument(
-        '--decode',
-        action='store_true',
-        help='keypoints in pixels of the input and scores, as the codec decodes, instead of raw outputs',
-    )
-    outputs.add_argument(
-        '--simcc',
-        type=_split,
-        nargs='?',
-        const=2.0,
-        metavar='SPLIT',
-        help='the decoded keypoints as SimCC vectors, for runtimes that read these (rtmlib); SPLIT '
-        'bins to a pixel (%(const)s)',
-    )
     parser.add_argument(
         '--evaluate',
         nargs='?',
         const='',
         metavar='CONFIG',
         help='also print the AP of PyTorch and of the graphs on the test data of CONFIG (default: of '
-        'the config itself)',
+        'the config itself), all with or without --flip-test',
     )
     args = parser.parse_args(argv)
     if args.calibration_images < LEAST_IMAGES:
@@ -97,16 +96,6 @@ def _batch(text: str) -> int | None:
     return int(text)
 
 
-def _split(text: str) -> float:
-    try:
-        split = float(text)
-    except ValueError:
-        split = 0
-    if not 0.5 <= split <= 16:
-        raise argparse.ArgumentTypeError(f'{text} is no number of bins to a pixel, 0.5 to 16')
-    return split
-
-
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     console = Console(file=sys.stdout, highlight=False)  # prints while others may not
@@ -114,12 +103,12 @@ def main(argv: list[str] | None = None) -> int:
         config=args.config,
         checkpoint=args.checkpoint,
         precision='int8' if args.int8 else 'fp16' if args.fp16 else 'fp32',
+        flip_test=args.flip_test,
         calibration=args.int8,
         calibration_images=args.calibration_images,
+        images=args.images,
         batch=args.batch,
         opset=args.opset,
-        decode=args.decode,
-        simcc=args.simcc,
     )
     try:
         with _only_our_words():
@@ -128,9 +117,9 @@ def main(argv: list[str] | None = None) -> int:
             with console.status('') as status:
                 exported = export(request, lambda step: status.update(f'{step} ...'))
             exported.write(args.out)
-            console.print(summary(exported, args.out))
+            console.print(_summary(exported, args.out))
             if data is not None:
-                console.print(ap_table(_evaluate(exported, data, console)))
+                console.print(_ap_table(_evaluate(exported, data, console)))
     except (ExportNotPossible, OSError, ValueError, KeyError) as error:
         return fail('export_onnx', error)
     except KeyboardInterrupt:
@@ -147,17 +136,14 @@ def _test_data(args: argparse.Namespace) -> PeopleToTest | None:
 
 def _evaluate(exported: Exported, data: PeopleToTest, console: Console) -> dict[str, float]:
     """AP of PyTorch, of the float32 graph, of the file."""
-    network = OnnxSession(exported.float_network)
+    model, entry = exported.model, exported.entry
     subjects = {
-        'PyTorch': exported.model,
-        'ONNX fp32': with_graph(exported.model, network, exported.raw_output),
+        'PyTorch': with_flip_test(model, entry['flip_test']),
+        'ONNX fp32': with_graph(model, OnnxSession(exported.float_graph)),
     }
-    if exported.graph is not exported.float_network:
-        name = f'ONNX {exported.entry["precision"]}, {exported.output}'
-        if exported.output != exported.raw_output and exported.model.test_cfg.get('flip_test'):
-            name += ' (no flip test)'
-        session = OnnxSession(exported.graph)
-        subjects[name] = with_graph(exported.model, session, exported.output)
+    if exported.graph is not exported.float_graph:
+        name = f'ONNX {entry["precision"]}'
+        subjects[name] = with_graph(model, OnnxSession(exported.graph))
     with Progress(console=console, transient=True) as progress:
         return {
             name: _average_precision(model, data, name, progress)
@@ -176,6 +162,43 @@ def _average_precision(
         if metric.endswith('/AP'):
             return value
     raise ValueError(f'the metric gave no AP but {", ".join(metrics)}')
+
+
+def _summary(exported: Exported, path: Path) -> Table:
+    """What was written and how near it is to PyTorch."""
+    table = Table(show_header=False, title=str(path), title_justify='left', box=None)
+    entry, graph = exported.entry, exported.graph
+    width, height = entry['input_size']
+    batch = graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 'any'
+    opset = max(entry.version for entry in graph.opset_import if not entry.domain)
+    flip = ', averaged with the mirrored image' if entry['flip_test'] else ''
+    table.add_row('model', f'{entry["config"]}, {entry["precision"]}')
+    table.add_row('input', f'image: {batch} x 3 x {height} x {width}')
+    table.add_row('output', f'keypoints in pixels of the input, and scores{flip}')
+    table.add_row(
+        'file', f'{path.stat().st_size / 1e6:.1f} MB, {len(graph.graph.node)} nodes, opset {opset}'
+    )
+    table.add_row('compared on', exported.seen)
+    table.add_row('fp32 to PyTorch', f'{exported.raw_difference:.1e} at most, before decoding')
+    table.add_row('decoding to MMPose', f'{exported.decoding_difference:.1e} pixels at most')
+    table.add_row('keypoints to MMPose', _distances(exported.pixel_differences))
+    return table
+
+
+def _distances(pixels: np.ndarray) -> str:
+    return (
+        f'median {np.median(pixels):.2g}, 95 % within {np.percentile(pixels, 95):.2g}, at most '
+        f'{pixels.max():.2g} pixels of the input'
+    )
+
+
+def _ap_table(scores: dict[str, float]) -> Table:
+    """AP of the graphs beside PyTorch's."""
+    table = Table('', 'AP', 'to PyTorch, points')
+    first = next(iter(scores.values()))
+    for name, value in scores.items():
+        table.add_row(name, f'{value:.4f}', f'{100 * (value - first):+.2f}')
+    return table
 
 
 def _check_writable(path: Path, replace: bool) -> None:

@@ -11,9 +11,8 @@ import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importab
 from mmpose_sdpose.checkpoint import load_weights
 from mmpose_sdpose.configs import read_config, read_metainfo
 from mmpose_sdpose.datasets.coco_people import CocoPeople, read_image, to_sample
-from mmpose_sdpose.tools.console import fail
-from mmpose_sdpose.visualization import AttentionChoice, draw_attention
-from mmpose_sdpose.visualization.attention_plan import check_choice
+from mmpose_sdpose.tools.console import fail, progress_bar
+from mmpose_sdpose.visualization import AttentionChoice, check_choice, draw_attention
 
 import cv2
 import torch
@@ -22,7 +21,6 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from rich.console import Console
-from rich.progress import track
 
 from sdpose_runtime.files import whole_file
 
@@ -98,14 +96,13 @@ def _draw_all(args: argparse.Namespace) -> list[Path]:
     else:
         pictures = {name: (name, [person]) for name, person in people.items()}
     paths = []
-    for name, (who, packed) in track(
-        pictures.items(), 'drawing', total=len(pictures), console=Console(stderr=True)
-    ):
-        caption = args.caption or f'{Path(args.config).stem}: {who}'
-        picture = draw_attention(model, packed, metainfo, choice, caption)
-        paths.append(args.out / f'{name}.png')
-        with whole_file(paths[-1]) as file:
-            file.write(cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
+    with progress_bar() as progress:
+        for name, (who, packed) in progress.track(pictures.items(), description='drawing'):
+            caption = args.caption or f'{Path(args.config).stem}: {who}'
+            picture = draw_attention(model, packed, metainfo, choice, caption)
+            paths.append(args.out / f'{name}.png')
+            with whole_file(paths[-1]) as file:
+                file.write(cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
     return paths
 
 

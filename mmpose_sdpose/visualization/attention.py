@@ -1,4 +1,4 @@
-"""What each keypoint looks at: the attention of keypoint tokens to the image, read off a model."""
+"""What keypoint tokens look at: which views of a model are drawn, and what each one shows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,171 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor, nn
 
+from ..models.distillers import TopdownDistiller
 from ..models.distillers.knowledge import heatmap_frame
 from ..models.heads import TokenHead
 from ..models.layers import AttentionMaps
 from ..models.losses.simulated_heatmap_loss import simulate_heatmaps
-from .attention_plan import View
+
+#: Keypoints drawn where none are named: a few from head to foot, left and right.
+USUAL_KEYPOINTS = ('nose', 'top_head', 'left_shoulder', 'right_wrist', 'left_hip', 'right_ankle')
+#: Attention panels of a block where no layers are named, by the number of blocks.
+_PANELS = {1: 4, 2: 3}
+
+
+@dataclass(frozen=True)
+class AttentionChoice:
+    """What to draw; all numbers count from 1.
+
+    Args:
+        keypoints: Names; default: a few from head to foot.
+        layers: Of the model, or of the student; default: some from first to last, or those whose
+            attention a distiller compares.
+        teacher_layers: The same of the teacher.
+        cycles: Default: the first, which is the one that predicts.
+        heads: Heads to draw one by one; default: their mean.
+    """
+
+    keypoints: Sequence[str] | None = None
+    layers: Sequence[int] | None = None
+    teacher_layers: Sequence[int] | None = None
+    cycles: Sequence[int] | None = None
+    heads: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """A block of the picture: one cycle of one model."""
+
+    title: str
+    model: nn.Module
+    cycle: int
+    layers: tuple[int, ...]  # none: a model without attention between tokens
+    heads: tuple[int, ...]  # none: the mean over all
+    simulated: tuple[int, int] | None = None  # rows and columns of the heatmap its sigmas learned
+
+
+def plan_views(model: nn.Module, choice: AttentionChoice) -> list[View]:
+    """The blocks of a picture: each cycle asked for, then the teacher if the model is a distiller.
+
+    Raises:
+        ValueError: If the model has no keypoint tokens, or no such cycle, layer or head.
+    """
+    if not isinstance(getattr(model, 'head', None), TokenHead):
+        raise ValueError(
+            f'the model has a {type(getattr(model, "head", None)).__name__}, which has no keypoint '
+            'tokens: attention is drawn of models with an MCTHead or a TokenRegressionHead'
+        )
+    cycles = _numbers('cycle', choice.cycles or (1,), model.head.num_cycles, 'the config trains')
+    if isinstance(model, TopdownDistiller):
+        return _student_and_teacher(model, cycles, choice)
+    if choice.teacher_layers:
+        raise ValueError(
+            f'teacher layers {list(choice.teacher_layers)} were asked for, but the config has no '
+            'teacher: leave them out, or use the config of a distillation'
+        )
+    return [_view('', model, cycle, choice.layers, choice, len(cycles)) for cycle in cycles]
+
+
+def keypoint_names(metainfo: dict[str, Any]) -> list[str]:
+    """Names of a data set's keypoints, in order."""
+    return [metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints'])]
+
+
+def choose_keypoints(wanted: Sequence[str] | None, names: Sequence[str]) -> list[int]:
+    """Indices of keypoints by name; default: :data:`USUAL_KEYPOINTS`, or some of another skeleton.
+
+    Raises:
+        ValueError: If there is no keypoint of a name.
+    """
+    unknown = [name for name in wanted or () if name not in names]
+    if unknown:
+        raise ValueError(f'no keypoint {", ".join(unknown)}: the data has {", ".join(names)}')
+    wanted = wanted or [name for name in USUAL_KEYPOINTS if name in names]
+    return [list(names).index(name) for name in wanted] or [
+        index - 1 for index in _spread(len(names), 5)
+    ]
+
+
+def check_choice(model: nn.Module, metainfo: dict[str, Any], choice: AttentionChoice) -> None:
+    """Say what could not be drawn, before anything runs.
+
+    Raises:
+        ValueError: As :func:`plan_views` and :func:`choose_keypoints`, or if the data has other
+            keypoints than the model.
+    """
+    plan_views(model, choice)
+    model.head.check_keypoints(metainfo['num_keypoints'])
+    choose_keypoints(choice.keypoints, keypoint_names(metainfo))
+
+
+def _student_and_teacher(
+    model: TopdownDistiller, cycles: Sequence[int], choice: AttentionChoice
+) -> list[View]:
+    losses = dict(model.distillation_losses.items())
+    attention, simulated = losses.get('attention'), None
+    layers = choice.layers or (attention and attention.student_layers)
+    teacher_layers = choice.teacher_layers or (attention and attention.teacher_layers)
+    if 'simulated_heatmaps' in losses:
+        simulated = tuple(model.teacher.head.decoder.heatmap_size[::-1])
+    blocks = len(cycles) + 1
+    views = [_view('student', model, cycle, layers, choice, blocks, simulated) for cycle in cycles]
+    return [*views, _teacher_view(model.teacher, teacher_layers, choice, blocks)]
+
+
+def _view(
+    role: str,
+    model: nn.Module,
+    cycle: int,
+    layers: Sequence[int] | None,
+    choice: AttentionChoice,
+    blocks: int,
+    simulated: tuple[int, int] | None = None,
+) -> View:
+    layout = model.head.mct.attention_layout
+    owner = f'the {role or "model"} has'
+    heads = _numbers('head', choice.heads or (), layout.num_heads, owner)
+    panels = max(1, _PANELS.get(blocks, 2) // max(1, len(heads)))
+    layers = _numbers(
+        f'{role} layer'.strip(), layers or _spread(layout.depth, panels), layout.depth, owner
+    )
+    return View(_title(role, cycle, model.head.num_cycles), model, cycle, layers, heads, simulated)
+
+
+def _teacher_view(
+    teacher: nn.Module, layers: Sequence[int] | None, choice: AttentionChoice, blocks: int
+) -> View:
+    if isinstance(teacher.head, TokenHead):
+        return _view('teacher', teacher, 1, layers, choice, blocks)
+    if choice.teacher_layers:
+        raise ValueError(
+            f'teacher layers {list(choice.teacher_layers)} were asked for, but the teacher has a '
+            f'{type(teacher.head).__name__}, without attention between tokens: leave them out'
+        )
+    return View('teacher (a network without tokens)', teacher, 1, (), ())
+
+
+def _title(role: str, cycle: int, num_cycles: int) -> str:
+    if num_cycles == 1 or role == 'teacher':
+        return role
+    number = f'cycle {cycle} ' + ('(the one that predicts)' if cycle == 1 else '(training only)')
+    return f'{role}, {number}' if role else number
+
+
+def _numbers(name: str, wanted: Sequence[int], last: int, owner: str) -> tuple[int, ...]:
+    """Check numbers that count from 1."""
+    wrong = [number for number in wanted if not 1 <= number <= last]
+    if wrong:
+        valid = '1 only' if last == 1 else f'1 to {last}'
+        raise ValueError(f'no {name} {", ".join(map(str, wrong))}: {owner} {valid}')
+    return tuple(wanted)
+
+
+def _spread(last: int, count: int) -> list[int]:
+    """At most ``count`` numbers from 1 to ``last``, evenly; the last one in any case."""
+    if count == 1:
+        return [last]
+    return sorted({round(number) for number in np.linspace(1, last, min(count, last))})
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sdpose_runtime.side_colours import MIDDLE, SIDES, side_colour
+from sdpose_runtime.drawing import MIDDLE, SIDES, side_colour
 
 CELL = (192, 256)  # width and height of one person's picture, in pixels
 TRUE = (255, 255, 255)

@@ -14,45 +14,46 @@ import os
 import shlex
 import signal
 import sys
-import textwrap
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.benchmark.build import be_quiet
-from mmpose_sdpose.benchmark.machine import describe_machine
-from mmpose_sdpose.benchmark.run import run_benchmark
-from mmpose_sdpose.benchmark.subject import CannotMeasure, Spec
+from mmpose_sdpose.benchmark.report import describe_machine
+from mmpose_sdpose.benchmark.run import be_quiet, run_benchmark
+from mmpose_sdpose.benchmark.spec import CannotMeasure, Spec
+from mmpose_sdpose.datasets.check_data import check_data
+from mmpose_sdpose.datasets.findings import raise_errors
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.tools.console import fail, progress_bar
 
+import pandas as pd
 import torch
 from mmengine.config import DictAction
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.padding import Padding
 
 from sdpose_runtime.files import whole_file
 
-from .plan import Job, plan
-from .plots import plot_arms, plot_cost
-from .pool import Event, run_jobs
+from .jobs import Job, list_jobs, metric
 from .report import (
-    AP,
     markdown_table,
+    plot_arms,
+    plot_cost,
     protocol,
     rows_of,
     summarise,
     write_rows,
 )
+from .runs import Event, run_jobs
 from .study import Scale, Study, read_study, study_files
 
 CONSOLE = Console(highlight=False)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='study', description=__doc__)
+    parser = argparse.ArgumentParser(prog='python -m projects.studies', description=__doc__)
     parser.add_argument('study', nargs='?', help='name, or path of a study file; none: list them')
-    parser.add_argument('--scale', default='micro', help='micro, small or full (%(default)s)')
+    parser.add_argument('--scale', default='micro', help='one of those listed (%(default)s)')
     parser.add_argument('--seeds', type=int, help='number of seeds; default: the scale says')
     parser.add_argument('--only', nargs='+', metavar='RUN', help='these runs, and those they need')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/studies'), help='%(default)s')
@@ -80,28 +81,28 @@ def main() -> int:
             raise ValueError(f'no scale {args.scale}; {study.name} has {", ".join(study.scales)}')
         scale = study.scales[args.scale]
         seeds = args.seeds or scale.seeds
-        jobs = plan(study, scale, args.out, seeds, args.only, args.cfg_options)
+        jobs = list_jobs(study, scale, args.out, seeds, args.only, args.cfg_options)
         if args.list:
             return show(jobs)
         return run(args, study, scale, jobs)
     except (FileNotFoundError, ValueError, KeyError, CannotMeasure) as error:
-        return fail('study', error, 2)
+        return fail('studies', error, 2)
     except KeyboardInterrupt:
-        return fail('study', 'stopped; the same command goes on where this one was', 130)
+        return fail('studies', 'stopped; the same command goes on where this one was', 130)
 
 
 def list_studies() -> int:
     for name in study_files():
         study = read_study(name)
         CONSOLE.print(f'[bold]{name}[/bold] ({", ".join(study.scales)}): {study.title}')
-        CONSOLE.print(textwrap.indent(study.question, '    '))
+        CONSOLE.print(Padding(study.question, (0, 0, 0, 4)))
     return 0
 
 
 def show(jobs: list[Job]) -> int:
     for job in jobs:
         result = job.result()
-        state = f'AP {result["metrics"][AP]:.3f}' if result else 'to do'
+        state = f'AP {metric(result["metrics"], "AP"):.3f}' if result else 'to do'
         CONSOLE.print(f'{job.name:<40} {state:<10} {job.folder}', soft_wrap=True)
     return 0
 
@@ -109,12 +110,13 @@ def show(jobs: list[Job]) -> int:
 def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -> int:
     CONSOLE.rule(f'{study.title}: {scale.name}')
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
-    floor = mean_pose(jobs[0])  # also finds out whether the data is there
+    raise_errors(check_data(jobs[0].config, ['train', 'val']))
+    floor = mean_pose(jobs[0])
     threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
     failures = follow(jobs, args.jobs, threads)
     finished = [job for job in jobs if job.done and job.arm in study.arms]
     if not finished:
-        return fail('study', 'no run has ended well')
+        return fail('studies', 'no run has ended well')
     device = 'cuda' if torch.cuda.is_available() else 'cpu'  # as the runner chooses
     rows = rows_of(
         finished,
@@ -141,7 +143,7 @@ def mean_pose(job: Job) -> float:
             metrics = mean_pose_metrics(job.config)
         with whole_file(path) as file:
             file.write(json.dumps(metrics).encode())
-    return json.loads(path.read_text())[AP]
+    return metric(json.loads(path.read_text()), 'AP')
 
 
 def follow(jobs: list[Job], at_once: int, threads: int) -> int:
@@ -151,16 +153,7 @@ def follow(jobs: list[Job], at_once: int, threads: int) -> int:
     failures = 0
     if done == len(jobs):
         return failures
-    with Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        TextColumn('{task.percentage:.0f} %'),
-        TimeElapsedColumn(),
-        TextColumn('left'),
-        TimeRemainingColumn(elapsed_when_finished=False),
-        console=CONSOLE,
-        speed_estimate_period=600,
-    ) as bar:
+    with progress_bar(CONSOLE, period_s=600) as bar:
         task = bar.add_task('', total=float(len(jobs) - done))
         shares: dict[str, float] = {}
         for event in run_jobs(jobs, at_once, threads):
@@ -177,8 +170,8 @@ def _line(event: Event) -> str:
     if event.kind == 'failed':
         return f'{event.job.name}: FAILED: {event.why}'
     result = event.job.result()
-    minutes = result['seconds'] / 60
-    return f'{event.job.name}: AP {result["metrics"][AP]:.3f} ({minutes:.1f} min)'
+    ap, minutes = metric(result['metrics'], 'AP'), result['seconds'] / 60
+    return f'{event.job.name}: AP {ap:.3f} ({minutes:.1f} min)'
 
 
 def measure_latency(jobs: list[Job], device: str, threads: int) -> dict[str, float]:
@@ -194,24 +187,22 @@ def measure_latency(jobs: list[Job], device: str, threads: int) -> dict[str, flo
     return {name: result.median_ms() for name, result in zip(first, results)}
 
 
-def report(stem: Path, study: Study, scale: Scale, rows: list[dict]) -> None:
+def report(stem: Path, study: Study, scale: Scale, rows: pd.DataFrame) -> None:
     """Write table, plots and text of the rows, and show the text."""
-    summaries = summarise(rows)
+    arms = summarise(rows)
     title = f'{study.title} ({scale.name})'
     write_rows(rows, stem.with_suffix('.csv'))
-    plot_arms(summaries, rows[0]['mean_pose_ap'], title, stem.with_suffix('.png'))
+    plot_arms(arms, title, stem.with_suffix('.png'))
     endings = ['.csv', '.md', '.png']
-    if len({one.flops for one in summaries}) > 2:
-        plot_cost(summaries, title, stem.with_name(stem.name + '_cost.png'))
+    if arms['flops'].nunique() > 2:
+        plot_cost(arms, title, stem.with_name(stem.name + '_cost.png'))
         endings.append('_cost.png')
-    command = f'`{rows[0]["command"]}`'
     parts = [
         f'## {title}',
         study.question,
         protocol(scale.about, rows),
         markdown_table(rows),
-        command,
-        '',
+        f'`{rows["command"].iloc[0]}`\n',
     ]
     text = '\n\n'.join(parts)
     with whole_file(stem.with_suffix('.md')) as file:

@@ -1,69 +1,34 @@
-"""What came out of a study: a row for every run, a table with the spread between seeds, and its text."""
+"""What came out of a study: a row for every run, what seeds make of it, its text and its plots."""
 
 from __future__ import annotations
 
-import csv
 import json
-import statistics
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from mmpose_sdpose.benchmark.rows import write_rows as write_csv
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from .plan import Job
+from sdpose_runtime.files import whole_file
+
+from .jobs import Job, metric
 from .study import Study
 
-AP = 'coco/AP'
 COLUMNS = (
     'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'start_ap',
     'start_steps', 'steps', 'batch', 'params', 'flops', 'flops_with_attention', 'latency_ms',
     'mean_pose_ap', 'seconds', 'torch', 'machine', 'command', 'options',
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One arm over its seeds.
-
-    Args:
-        name: Of the arm.
-        label: What tables call it.
-        group: Its group.
-        aps: AP of every seed.
-        gain: Mean AP over that of the group's first arm; None for that one itself, or if it has no run.
-        verdict: What the gain is worth, in words.
-        params: Parameters.
-        flops: Multiply-adds as the papers count.
-        flops_with_attention: With attention's products.
-        latency_ms: Median latency of the network, one image; None if it was not measured.
-        start_ap: Mean AP of the runs that its backbones come from; None if there are none.
-    """
-
-    name: str
-    label: str
-    group: str
-    aps: tuple[float, ...]
-    gain: float | None
-    verdict: str
-    params: int
-    flops: int
-    flops_with_attention: int
-    latency_ms: float | None
-    start_ap: float | None
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.aps)
-
-    @property
-    def deviation(self) -> float | None:
-        """Standard deviation between seeds; None for one seed."""
-        return statistics.stdev(self.aps) if len(self.aps) > 1 else None
+#: Columns of numbers that not every run has.
+_OPTIONAL = {'start_ap': float, 'start_steps': 'Int64', 'latency_ms': float, 'seconds': float}
+_MARKERS = 'osD^v<>Ph*X'
 
 
 def rows_of(
     jobs: list[Job], study: Study, scale: str, latency_ms: dict[str, float], **facts: object
-) -> list[dict]:
+) -> pd.DataFrame:
     """A row for every finished run of the study's arms, arm by arm; none for what only prepares them.
 
     Args:
@@ -77,144 +42,122 @@ def rows_of(
     references: dict[str, str] = {}
     for arm in study.arms:
         references.setdefault(arm.group, arm.name)
-    done = [(job, job.result()) for job in jobs if job.done and job.arm.name in order]
+    done = [job for job in jobs if job.done and job.arm.name in order]
     rows = []
-    for job, result in sorted(done, key=lambda item: (order[item[0].arm.name], item[0].seed)):
-        metrics, start = result['metrics'], job.start and job.start.result()
-        seconds = None if result['resumed'] else result['seconds']  # of its last part alone
-        rows.append(
-            dict(
-                study=study.name,
-                scale=scale,
-                run=job.arm.name,
-                label=job.arm.label,
-                group=job.arm.group,
-                reference=references[job.arm.group],
-                seed=job.seed,
-                ap=round(metrics[AP], 5),
-                ap50=round(metrics['coco/AP .5'], 5),
-                ar=round(metrics['coco/AR'], 5),
-                start_ap=round(start['metrics'][AP], 5) if start else None,
-                start_steps=start['steps'] if start else None,
-                latency_ms=latency_ms.get(job.arm.name),
-                options=json.dumps(job.arm.options, sort_keys=True),
-                **{**{key: result[key] for key in COLUMNS if key in result}, 'seconds': seconds},
-                **facts,
-            )
+    for job in sorted(done, key=lambda job: (order[job.arm.name], job.seed)):
+        result, start = job.result(), job.start and job.start.result()
+        metrics = result['metrics']
+        row = dict(
+            result,
+            study=study.name,
+            scale=scale,
+            run=job.arm.name,
+            label=job.arm.label,
+            group=job.arm.group,
+            reference=references[job.arm.group],
+            seed=job.seed,
+            ap=round(metric(metrics, 'AP'), 5),
+            ap50=round(metric(metrics, 'AP .5'), 5),
+            ar=round(metric(metrics, 'AR'), 5),
+            start_ap=round(metric(start['metrics'], 'AP'), 5) if start else None,
+            start_steps=start['steps'] if start else None,
+            latency_ms=latency_ms.get(job.arm.name),
+            options=json.dumps(job.arm.options, sort_keys=True),
+            **facts,
         )
-    return rows
+        if result['resumed']:
+            row['seconds'] = None  # those of its last part alone
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS).astype(_OPTIONAL)
 
 
-def write_rows(rows: list[dict], path: Path) -> None:
+def write_rows(rows: pd.DataFrame, path: Path) -> None:
     """Write the CSV file, whole or not at all."""
-    write_csv(path, COLUMNS, rows)
+    with whole_file(path) as file:
+        file.write(rows.to_csv(index=False, lineterminator='\n').encode())
 
 
-def read_rows(path: Path) -> list[dict]:
-    """Rows of a CSV file as :func:`write_rows` wrote them, numbers as numbers.
+def read_rows(path: Path) -> pd.DataFrame:
+    """Rows of a CSV file as :func:`write_rows` wrote them.
 
     Raises:
         ValueError: If the file has other columns.
     """
-    with open(path, newline='', encoding='utf-8') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f'{path} has the columns {reader.fieldnames}, not those of a study')
-        rows = list(reader)
-    whole = ('seed', 'steps', 'batch', 'params', 'flops', 'flops_with_attention')
-    for row in rows:
-        row.update({key: int(row[key]) for key in whole})
-        row.update(
-            {key: float(row[key]) for key in ('ap', 'ap50', 'ar', 'mean_pose_ap')},
-            **{
-                key: float(row[key]) if row[key] else None
-                for key in ('start_ap', 'seconds', 'latency_ms')
-            },
-            start_steps=int(row['start_steps']) if row['start_steps'] else None,
-        )
+    empty = dict.fromkeys(_OPTIONAL, [''])
+    rows = pd.read_csv(path, dtype=_OPTIONAL, keep_default_na=False, na_values=empty)
+    if tuple(rows.columns) != COLUMNS:
+        raise ValueError(f'{path} has the columns {list(rows.columns)}, not those of a study')
     return rows
 
 
-def summarise(rows: list[dict]) -> list[Summary]:
-    """Every arm over its seeds, in the order of the rows."""
-    arms: dict[str, list[dict]] = {}
-    for row in rows:
-        arms.setdefault(row['run'], []).append(row)
-    summaries = []
-    for name, runs in arms.items():
-        first = runs[0]
-        aps = [run['ap'] for run in runs]
-        reference = [run['ap'] for run in arms.get(first['reference'], [])]
-        starts = [run['start_ap'] for run in runs if run['start_ap'] is not None]
-        is_first = first['reference'] == name
-        summaries.append(
-            Summary(
-                name,
-                first['label'],
-                first['group'],
-                tuple(aps),
-                _gain(aps, reference) if reference and not is_first else None,
-                '' if is_first else _verdict(aps, reference),
-                *(first[key] for key in ('params', 'flops', 'flops_with_attention', 'latency_ms')),
-                statistics.fmean(starts) if starts else None,
-            )
-        )
-    return summaries
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every arm over its seeds, by its name, in the order of the rows.
+
+    To what the seeds have in common come ``aps``, their ``mean``, ``std`` (NaN for one seed) and
+    ``spread`` from the smallest to the largest, the mean ``start_ap``, the ``gain`` over the mean of the
+    group's first arm (NaN for that one itself, or if it has no run) and a ``verdict`` on it, in words.
+    """
+    seeds = rows.groupby('run', sort=False)
+    ap = seeds['ap']
+    arms = seeds.first().assign(
+        aps=ap.agg(list),
+        mean=ap.mean(),
+        std=ap.std(),
+        spread=ap.max() - ap.min(),
+        start_ap=seeds['start_ap'].mean(),
+    )
+    references = arms.reindex(arms['reference'])
+    is_first = arms.index == arms['reference']
+    arms['gain'] = (arms['mean'] - references['mean'].to_numpy()).mask(is_first)
+    pairs = zip(arms.itertuples(), references.itertuples())
+    arms['verdict'] = [_verdict(arm, reference) for arm, reference in pairs]
+    return arms
 
 
-def _gain(aps: list[float], reference: list[float]) -> float:
-    return statistics.fmean(aps) - statistics.fmean(reference)
-
-
-def _verdict(aps: list[float], reference: list[float]) -> str:
+def _verdict(arm: tuple, reference: tuple) -> str:
     """Whether a difference is more than seeds make."""
-    if not reference:
+    if arm.Index == arm.reference:
+        return ''
+    if pd.isna(reference.mean):
         return 'nothing to compare it with yet'
-    if min(len(aps), len(reference)) < 2:
+    if pd.isna(arm.std) or pd.isna(reference.std):
         return 'one seed: says nothing'
-    gain = _gain(aps, reference)
-    spread = max(max(values) - min(values) for values in (aps, reference))
-    if abs(gain) <= spread:
+    spread = max(arm.spread, reference.spread)
+    if abs(arm.gain) <= spread:
         return f'within the spread between seeds ({spread:.3f})'
-    return 'better' if gain > 0 else 'worse'
+    return 'better' if arm.gain > 0 else 'worse'
 
 
-def markdown_table(rows: list[dict]) -> str:
+def markdown_table(rows: pd.DataFrame) -> str:
     """The table of a study's rows, with the mean pose as the floor."""
-    summaries = summarise(rows)
-    timed = any(one.latency_ms for one in summaries)
-    head = ['run', 'AP, mean', 'std', 'seeds', 'difference', '', 'params (M)', 'GFLOPs']
-    started = any(one.start_ap is not None for one in summaries)
-    head += ['with attention', *(['latency (ms)'] if timed else [])]
-    head += ['AP of the start'] if started else []
-    lines = [_line(head), _line(['---'] * len(head))]
-    for one in summaries:
-        cells = [
-            one.label,
-            f'{one.mean:.3f}',
-            '' if one.deviation is None else f'{one.deviation:.3f}',
-            str(len(one.aps)),
-            '' if one.gain is None else f'{one.gain:+.3f}',
-            one.verdict,
-            f'{one.params / 1e6:.2f}',
-            f'{one.flops / 1e9:.3f}',
-            f'{one.flops_with_attention / 1e9:.3f}',
-        ]
-        if timed:
-            cells.append('' if one.latency_ms is None else f'{one.latency_ms:.1f}')
-        if started:
-            cells.append('' if one.start_ap is None else f'{one.start_ap:.3f}')
-        lines.append(_line(cells))
-    floor = ['predicting the mean pose', f'{rows[0]["mean_pose_ap"]:.3f}']
-    lines.append(_line(floor + [''] * (len(head) - len(floor))))
-    return '\n'.join(lines)
+    arms = summarise(rows)
+    columns = {
+        'run': arms['label'],
+        'AP, mean': _texts(arms['mean'], '.3f'),
+        'std': _texts(arms['std'], '.3f'),
+        'seeds': [str(len(aps)) for aps in arms['aps']],
+        'difference': _texts(arms['gain'], '+.3f'),
+        '': arms['verdict'],
+        'params (M)': _texts(arms['params'] / 1e6, '.2f'),
+        'GFLOPs': _texts(arms['flops'] / 1e9, '.3f'),
+        'with attention': _texts(arms['flops_with_attention'] / 1e9, '.3f'),
+        'latency (ms)': _texts(arms['latency_ms'], '.1f'),
+        'AP of the start': _texts(arms['start_ap'], '.3f'),
+    }
+    for name in ('latency (ms)', 'AP of the start'):
+        if not any(columns[name]):
+            del columns[name]
+    floor = ['predicting the mean pose', f'{rows["mean_pose_ap"].iloc[0]:.3f}']
+    floor += [''] * (len(columns) - len(floor))
+    lines = [columns, ['---'] * len(columns), *zip(*columns.values()), floor]
+    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
 
 
-def _line(cells: list[str]) -> str:
-    return '| ' + ' | '.join(cells) + ' |'
+def _texts(values: pd.Series, form: str) -> list[str]:
+    return ['' if pd.isna(value) else format(value, form) for value in values]
 
 
-def protocol(about: str, rows: list[dict]) -> str:
+def protocol(about: str, rows: pd.DataFrame) -> str:
     """What the runs have in common, in one paragraph: data and model, steps, versions, machine.
 
     Args:
@@ -222,11 +165,75 @@ def protocol(about: str, rows: list[dict]) -> str:
         rows: The runs.
     """
     steps = dict.fromkeys(
-        (f'{row["start_steps"]} and then ' if row['start_steps'] else '')
-        + f'{row["steps"]} of {row["batch"]} images'
-        for row in rows
+        ('' if pd.isna(row.start_steps) else f'{row.start_steps} and then ')
+        + f'{row.steps} of {row.batch} images'
+        for row in rows.itertuples()
     )
+    first = rows.iloc[0]
     return (
-        f'{about}. Steps: {", ".join(steps)}; PyTorch {rows[0]["torch"]}; {rows[0]["machine"]}; '
+        f'{about}. Steps: {", ".join(steps)}; PyTorch {first["torch"]}; {first["machine"]}; '
         'AP after the last step. Differences are to the first run of a group.'
     )
+
+
+def plot_arms(arms: pd.DataFrame, title: str, path: Path) -> None:
+    """Every seed a dot, every arm a line with the mean as a bar; the mean pose as the floor.
+
+    Args:
+        arms: As :func:`summarise` gives them, drawn from top to bottom.
+        title: Of the plot.
+        path: Picture to write.
+    """
+    figure = Figure(figsize=(9, 1.6 + 0.38 * len(arms)), layout='constrained')
+    axis = figure.subplots()
+    places = range(len(arms), 0, -1)
+    groups = list(dict.fromkeys(arms['group']))
+    for place, arm in zip(places, arms.itertuples()):
+        colour = f'C{groups.index(arm.group)}'
+        axis.barh(place, arm.mean, 0.6, color=colour, alpha=0.3)
+        axis.plot(arm.aps, [place] * len(arm.aps), 'o', color=colour, markersize=5)
+    floor = arms['mean_pose_ap'].iloc[0]
+    axis.axvline(floor, color='black', linestyle=':')
+    axis.set_yticks(list(places), arms['label'])
+    axis.set_xlabel(
+        'AP on held-out people\n'
+        f'(bar: mean of the seeds; dot: one seed; dotted line: mean pose, {floor:.3f})'
+    )
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def plot_cost(arms: pd.DataFrame, title: str, path: Path) -> None:
+    """AP against GFLOPs and, where it was measured, against latency.
+
+    Args:
+        arms: As :func:`summarise` gives them.
+        title: Of the plot.
+        path: Picture to write.
+    """
+    timed = arms[arms['latency_ms'].notna()]
+    figure = Figure(figsize=(8.5 if timed.empty else 13, 4.5), layout='constrained')
+    axes = figure.subplots(1, 1 if timed.empty else 2, squeeze=False)[0]
+    _scatter(axes[0], arms, arms['flops_with_attention'] / 1e9)
+    axes[0].set_title(title, loc='left')
+    axes[0].set_xlabel('GFLOPs with attention')
+    if not timed.empty:
+        _scatter(axes[1], timed, timed['latency_ms'])
+        axes[1].set_xlabel('latency of the network, one image (ms)')
+    figure.legend(*axes[0].get_legend_handles_labels(), loc='outside right upper')
+    _save(figure, path)
+
+
+def _scatter(axis: Axes, arms: pd.DataFrame, costs: Iterable[float]) -> None:
+    for index, (arm, cost) in enumerate(zip(arms.fillna({'std': 0}).itertuples(), costs)):
+        style = dict(color=f'C{index % 10}', marker=_MARKERS[index % len(_MARKERS)])
+        axis.errorbar(cost, arm.mean, arm.std, capsize=3, ls='none', label=arm.label, **style)
+    axis.set_ylabel('AP on held-out people (mean, standard deviation)')
+    axis.set_ylim(bottom=0)
+    axis.set_xlim(0, 1.08 * max(costs))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure)
+    with whole_file(path) as file:
+        figure.savefig(file, format=path.suffix[1:], dpi=110)

@@ -95,18 +95,13 @@ class Study:
         return list(chosen.values())
 
 
-def studies_dir() -> Path:
-    """Where the package's study files are."""
-    return Path(__file__).parent / 'configs'
-
-
 def study_files() -> dict[str, Path]:
-    """The package's studies by name."""
-    return {path.stem: path for path in sorted(studies_dir().glob('*.py'))}
+    """The studies here, by name."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob('configs/*.py'))}
 
 
 def read_study(name: str) -> Study:
-    """A study by its name among the package's, or by the path of a file like them.
+    """A study by its name, or by the path of a file like those here.
 
     Raises:
         FileNotFoundError: If there is none.

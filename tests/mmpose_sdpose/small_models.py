@@ -22,7 +22,7 @@ PREPROCESSOR = dict(
 TOKENS = dict(
     in_channels=16,
     in_featuremap_size=(6, 8),
-    num_keypoints=17,
+    out_channels=17,
     patch_size=(4, 3),
     hidden_dims=None,
 )
@@ -87,21 +87,24 @@ def build(config: dict, seed: int = 0) -> torch.nn.Module:
     return model
 
 
-def packed_batch(batch: int = 2, num_keypoints: int = 17, seed: int = 0) -> dict:
-    """Images and samples as a loader gives them, with heatmap and regression targets."""
+def packed_batch(
+    batch: int = 2, num_keypoints: int = 17, seed: int = 0, size: tuple[int, int] = (24, 32)
+) -> dict:
+    """Images of ``size`` and samples as a loader gives them, with heatmap and regression targets."""
+    width, height = size
     packed = get_packed_inputs(
         batch,
         num_instances=1,
         num_keypoints=num_keypoints,
-        input_size=(24, 32),
-        heatmap_size=(6, 8),
-        img_shape=(32, 24),
+        input_size=size,
+        heatmap_size=(width // 4, height // 4),
+        img_shape=(height, width),
         with_heatmap=True,
         with_reg_label=True,
     )
     numbers = torch.Generator().manual_seed(seed)
     packed['inputs'] = [
-        torch.randint(0, 255, (3, 32, 24), generator=numbers, dtype=torch.uint8)
+        torch.randint(0, 255, (3, height, width), generator=numbers, dtype=torch.uint8)
         for _ in range(batch)
     ]
     return packed

@@ -1,14 +1,26 @@
-"""The configs themselves: they build and cost what they should."""
+"""The configs themselves: they build, learn and predict, and cost what they should."""
 
 from __future__ import annotations
 
+import re
+import shlex
+from argparse import ArgumentParser
+from pathlib import Path
+
+from mmpose_sdpose.benchmark import made_up_data
 from mmpose_sdpose.configs import build_model, find_config, model_configs
 from mmpose_sdpose.evaluation.complexity import measure_complexity
 
+import numpy as np
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
+from mmpose.registry import DATASETS, MODELS
+from torch import nn
+
+ROOT = Path(__file__).parents[2]
+PAGE = 'projects/ladpose/README.md'
 
 
 @pytest.mark.parametrize('data', ['coco', 'crowdpose'])
@@ -45,12 +57,112 @@ def test_student_teacher_and_losses_of_every_distillation_fit(path):
 
 
 @pytest.mark.parametrize('data', ['coco', 'crowdpose'])
-@pytest.mark.parametrize('name', ['t', 's-v1'])
-def test_attention_between_cycles_is_the_only_change(name, data):
+def test_attention_between_cycles_is_the_only_change(data):
     plain, ours = (
-        Config.fromfile(find_config(f'td-hm_sdpose-{name}_{variant}8xb64-300e_{data}-256x192'))
+        Config.fromfile(find_config(f'td-hm_sdpose-s-v1_{variant}8xb64-300e_{data}-256x192'))
         for variant in ('', 'cycle-attention_')
     )
     assert ours.model.head.pop('attention_loss')['loss_weight'] > 0
     assert ours.model == plain.model
     assert ours.train_dataloader == plain.train_dataloader
+
+
+#: What takes many seconds, and CrowdPose's twins of COCO's configs but one.
+SLOW = re.compile('pose-[bl]_|hrnet|pose-s-v[12]_8|(?<!sdpose-t)_8.*_crowdpose-')
+
+
+def every_config() -> list:
+    return [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if SLOW.search(path.stem) else [])
+        for path in model_configs()
+    ]
+
+
+@pytest.mark.parametrize('path', every_config())
+def test_every_config_learns_from_an_image_and_predicts_on_one(path, tmp_path):
+    cfg = Config.fromfile(path)
+    keypoints = 14 if '_crowdpose-' in path.stem else 17
+    model = build_untrained(cfg)
+    pipeline, left_out = made_up_data.training_pipeline(cfg)
+    assert left_out == []
+    (person,) = made_up_data.training_people(cfg, 1, tmp_path / 'people.png')
+    data = pseudo_collate([pipeline(person)])
+    losses = model(**model.data_preprocessor(data, training=True), mode='loss')
+    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+    (person,) = made_up_data.test_people(cfg, 1)
+    data = pseudo_collate([made_up_data.test_pipeline(cfg)(person)])
+    (sample,) = model.eval().test_step(data)
+    assert sample.pred_instances.keypoints.shape == (1, keypoints, 2)
+    assert np.isfinite(sample.pred_instances.keypoints).all()
+
+
+def build_untrained(cfg: Config) -> nn.Module:
+    """From random weights; a distillation with its teacher."""
+    if 'teacher' not in cfg.model:
+        return build_model(cfg)
+    cfg.model.update(teacher_ckpt=None, allow_untrained=True)
+    init_default_scope('mmpose')
+    return MODELS.build(cfg.model)
+
+
+def options_in(page: str, marker: str) -> list[tuple[str, list[str]]]:
+    """Config and ``--cfg-options`` of each command of a page that has ``marker`` in its options."""
+    text = (ROOT / page).read_text().replace('\\\n', ' ')
+    commands = [shlex.split(line) for line in re.findall(r'^mim .* --cfg-options .*', text, re.M)]
+    found = [(words[3], words[words.index('--cfg-options') + 1 :]) for words in commands]
+    return [one for one in found if any(word.startswith(marker) for word in one[1])]
+
+
+def with_options(config: str, options: list[str]) -> Config:
+    """A config with options as MMEngine's command line reads them."""
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    cfg = Config.fromfile(find_config(config))
+    cfg.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
+    return cfg
+
+
+@pytest.mark.parametrize(('config', 'options'), options_in(PAGE, 'model.teacher='))
+def test_another_teacher_is_an_option(config, options):
+    cfg = with_options(config, options)
+    teacher = cfg.model.teacher
+    distiller = build_untrained(cfg)
+    alone = build_model(teacher)
+    assert list(distiller.teacher.state_dict()) == list(alone.state_dict())
+
+
+def test_the_page_shows_other_teachers():
+    taught = {config.split('_')[1] for config, _ in options_in(PAGE, 'model.teacher=')}
+    assert taught == {'ladpose', 'distilpose-s', 'distilpose-n'}
+
+
+def test_attention_between_the_cycles_of_sdpose_t_is_an_option():
+    page = (ROOT / 'projects/sdpose/README.md').read_text()
+    (options,) = re.findall(r'`(model\.head\.attention_loss\.type.*?)`', page)
+    cfg = with_options('td-hm_sdpose-t_8xb64-300e_coco-256x192', shlex.split(options))
+    loss = build_model(cfg).head.between_cycles.attention_loss
+    assert loss.layer_pairs == [(2, 2), (4, 4), (6, 6)]
+    assert loss.loss_weight == 1e-3
+
+
+@pytest.mark.parametrize(
+    'config, file, people',
+    [
+        ('sdpose/coco/td-hm_sdpose-t_8xb64-300e_coco-256x192.py', 'coco', 12),
+        ('sdpose/crowdpose/td-hm_sdpose-t_8xb64-300e_crowdpose-256x192.py', 'crowdpose', 4),
+    ],
+)
+def test_ground_truth_boxes_are_an_option(photos, config, file, people):
+    option = re.search(r'`--cfg-options (\S+bbox_file=None)`', (ROOT / 'README.md').read_text())[1]
+    root = photos / f'{file}_sample'
+    place = [f'data_root={root}/', f'ann_file=test_{file}.json', 'data_prefix.img=']
+    options = [f'test_dataloader.dataset.{part}' for part in place]
+    detected = f'test_dataloader.dataset.bbox_file={next(root.glob("*_det_*"))}'
+    counts = []
+    for boxes in (detected, option):
+        cfg = with_options(Path(config).stem, [*options, boxes])
+        cfg.test_dataloader.dataset.pipeline = []
+        counts.append(len(DATASETS.build(cfg.test_dataloader.dataset)))
+    assert counts[1] == people != counts[0]

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 NAMES = ['nose', 'left_hand', 'right_hand', 'left_foot', 'right_foot']
 ENTRY = dict(
-    format=1,
+    format=2,
     package_version='1.0',
     config='small',
     input_size=[24, 32],
@@ -24,16 +24,15 @@ ENTRY = dict(
     std=[58.395, 57.12, 57.375],
     bgr_to_rgb=True,
     padding=1.25,
-    output='heatmaps',
-    codec=dict(
-        type='MSRAHeatmap', sigma=1, heatmap_size=[12, 16], unbiased=True, blur_kernel_size=5
-    ),
+    use_udp=False,
+    flip_test=False,
     keypoint_names=NAMES,
     flip_pairs=[[1, 2], [3, 4]],
     skeleton=[[0, 1], [0, 2], [0, 3], [0, 4]],
+    keypoint_colors=[[0, 255, 0]] * len(NAMES),
+    sigmas=[0.05] * len(NAMES),
     precision='fp32',
     dataset='small',
-    sigmas=[0.05] * len(NAMES),
 )
 
 
@@ -41,17 +40,22 @@ def save(
     path: Path,
     nodes: list,
     weights: dict[str, np.ndarray],
-    input_shape: list[int | str],
+    input_shape: list[int | str] | None,
     outputs: dict[str, list[int | str]],
     entry: dict[str, Any] | None = None,
+    input_type: int = TensorProto.FLOAT,
+    output_type: int = TensorProto.FLOAT,
 ) -> Path:
-    """Write a graph with one input ``image``, and metadata if there is any."""
+    """Write a graph with one input ``image``, or none, and metadata if there is any."""
+    inputs = []
+    if input_shape is not None:
+        inputs = [helper.make_tensor_value_info('image', input_type, input_shape)]
     graph = helper.make_graph(
         nodes,
         'small',
-        [helper.make_tensor_value_info('image', TensorProto.FLOAT, input_shape)],
+        inputs,
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            helper.make_tensor_value_info(name, output_type, shape)
             for name, shape in outputs.items()
         ],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
@@ -63,55 +67,39 @@ def save(
     return path
 
 
-def heatmap_file(
+def pose_file(
     path: Path, batch: int | str = 'B', weight: np.ndarray | None = None, **entry: Any
 ) -> Path:
-    """One convolution, a heatmap cell for every 2x2 pixels; random weights unless given."""
+    """A keypoint where a 2x2 convolution is highest, to 2 pixels; random weights unless given."""
+    width, height = entry.get('input_size', ENTRY['input_size'])
     keypoints = len(entry.get('keypoint_names', NAMES))
     if weight is None:
         weight = np.random.default_rng(0).normal(size=(keypoints, 3, 2, 2)).astype(np.float32)
-    nodes = [helper.make_node('Conv', ['image', 'weight'], ['heatmaps'], strides=[2, 2])]
-    width, height = entry.get('input_size', ENTRY['input_size'])
-    return save(
-        path,
-        nodes,
-        dict(weight=weight),
-        [batch, 3, height, width],
-        dict(heatmaps=[batch, keypoints, height // 2, width // 2]),
-        {**ENTRY, **entry},
-    )
-
-
-def keypoint_file(path: Path, output: str, batch: int | str = 'B', **entry: Any) -> Path:
-    """Coordinates and scores from the mean colours of a 4x4 grid; in 0..1, or in pixels."""
-    numbers = np.random.default_rng(1)
-    keypoints = len(NAMES)
     weights = dict(
-        to_points=numbers.normal(size=(48, 2 * keypoints)).astype(np.float32),
-        to_scores=numbers.normal(size=(48, keypoints)).astype(np.float32),
-        shape=np.array([-1, keypoints, 2]),
-        unit=np.float32([1, 1] if output == 'normalised_keypoints' else ENTRY['input_size']),
+        weight=weight,
+        flat=np.array([0, len(weight), -1]),
+        columns=np.int64(width // 2),
+        pixels=np.float32(2),
     )
     nodes = [
-        helper.make_node('AveragePool', ['image'], ['grid'], kernel_shape=[8, 6], strides=[8, 6]),
-        helper.make_node('Flatten', ['grid'], ['colours']),
-        helper.make_node('MatMul', ['colours', 'to_points'], ['flat']),
-        helper.make_node('Reshape', ['flat', 'shape'], ['logits']),
-        helper.make_node('Sigmoid', ['logits'], ['points']),
-        helper.make_node('Mul', ['points', 'unit'], ['keypoints']),
-        helper.make_node('MatMul', ['colours', 'to_scores'], ['raw']),
-        helper.make_node('Sigmoid', ['raw'], ['scores']),
+        helper.make_node('Conv', ['image', 'weight'], ['maps'], strides=[2, 2]),
+        helper.make_node('Reshape', ['maps', 'flat'], ['cells']),
+        helper.make_node('ReduceMax', ['cells'], ['scores'], axes=[2], keepdims=0),
+        helper.make_node('ArgMax', ['cells'], ['index'], axis=2, keepdims=1),
+        helper.make_node('Mod', ['index', 'columns'], ['x']),
+        helper.make_node('Div', ['index', 'columns'], ['y']),
+        helper.make_node('Concat', ['x', 'y'], ['cell'], axis=2),
+        helper.make_node('Cast', ['cell'], ['whole'], to=TensorProto.FLOAT),
+        helper.make_node('Mul', ['whole', 'pixels'], ['keypoints']),
     ]
-    outputs = dict(keypoints=[batch, keypoints, 2], scores=[batch, keypoints])
-    entry = {**ENTRY, 'output': output, 'codec': None, **entry}
-    return save(path, nodes, weights, [batch, 3, 32, 24], outputs, entry)
+    outputs = dict(keypoints=[batch, len(weight), 2], scores=[batch, len(weight)])
+    return save(path, nodes, weights, [batch, 3, height, width], outputs, {**ENTRY, **entry})
 
 
-def detector_file(
-    path: Path, outputs: dict[str, np.ndarray], size: tuple[int, int] | None = (64, 64)
+def constant_file(
+    path: Path, outputs: dict[str, np.ndarray], input_shape: list[int | str], **options: Any
 ) -> Path:
-    """A detector that answers every image alike; ``size`` is width and height, None if open."""
-    width, height = size or ('W', 'H')
+    """A network that answers every image alike."""
     weights = {f'{name}_value': value for name, value in outputs.items()}
     weights['nothing'] = np.float32(0)
     nodes = [helper.make_node('ReduceMean', ['image'], ['mean'], keepdims=0)]
@@ -119,26 +107,12 @@ def detector_file(
     for name in outputs:
         nodes.append(helper.make_node('Add', [f'{name}_value', 'zero'], [name]))
     shapes = {name: list(value.shape) for name, value in outputs.items()}
-    return save(path, nodes, weights, [1, 3, height, width], shapes)
+    return save(path, nodes, weights, input_shape, shapes, **options)
 
 
-def torch_file(path: Path, network, entry: dict[str, Any], batch: int = 1) -> Path:
-    """A PyTorch module as ONNX, for a fixed batch."""
-    import torch
-
-    width, height = entry['input_size']
-    names = ['heatmaps'] if entry['output'] == 'heatmaps' else ['keypoints', 'scores']
-    with torch.no_grad():
-        torch.onnx.export(
-            network,
-            (torch.zeros(batch, 3, height, width),),
-            str(path),
-            dynamo=False,
-            opset_version=17,
-            input_names=['image'],
-            output_names=names,
-        )
-    model = onnx.load(path)
-    helper.set_model_props(model, {'mmpose_sdpose': json.dumps(entry)})
-    onnx.save(model, path)
-    return path
+def detector_file(
+    path: Path, outputs: dict[str, np.ndarray], size: tuple[int, int] | None = (64, 64)
+) -> Path:
+    """A detector that answers every image alike; ``size`` is width and height, None if open."""
+    width, height = size or ('W', 'H')
+    return constant_file(path, outputs, [1, 3, height, width])

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from .onnx_files import detector_file, heatmap_file
+from sdpose_runtime import PoseModel
+from sdpose_runtime.cli import main
+from sdpose_runtime.files import remove_leftovers
+from sdpose_runtime.outputs import ResultFile
+from sdpose_runtime.pipeline import PosePipeline
+from sdpose_runtime.sources import Video
 
-from sdpose_runtime.cli import main  # isort: skip
-from sdpose_runtime.pipeline import PosePipeline  # isort: skip
-from sdpose_runtime.sources import Video  # isort: skip
+from .onnx_files import detector_file, pose_file
 
+ROOT = Path(__file__).parents[2]
 SIZE = (160, 120)
+posix = pytest.mark.skipif(os.name != 'posix', reason='no signals of POSIX here')
 
 
 def person(x: float, y: float) -> np.ndarray:
@@ -33,23 +44,28 @@ def folder(tmp_path):
     for keypoint, channel in enumerate((0, 1, 2, 1, 2)):
         weight[keypoint] = -0.05
         weight[keypoint, channel] = 0.1
-    heatmap_file(tmp_path / 'model.onnx', weight=weight)
+    pose_file(tmp_path / 'model.onnx', weight=weight)
     (tmp_path / 'images').mkdir()
     for number, x in ((1, 40), (2, 80), (3, 120)):
         cv2.imwrite(str(tmp_path / 'images' / f'{number:03d}.png'), person(x, 60))
     return tmp_path
 
 
-@pytest.fixture
-def clip(folder):
-    path = folder / 'clip.avi'
+def write_clip(path, frames: int) -> None:
+    """A person who walks to the right, again and again."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, SIZE)
     if not writer.isOpened():
         pytest.skip('this OpenCV writes no video')
-    for index in range(15):
-        writer.write(person(40 + 4 * index, 60))
+    images = [person(40 + 4 * index, 60) for index in range(15)]
+    for index in range(frames):
+        writer.write(images[index % 15])
     writer.release()
-    return path
+
+
+@pytest.fixture
+def clip(folder):
+    write_clip(folder / 'clip.avi', 15)
+    return folder / 'clip.avi'
 
 
 def run(folder, *arguments: object) -> int:
@@ -107,7 +123,7 @@ def test_boxes_from_a_detector(folder):
     assert [entry['bbox'] for entry in results(folder)] == [[20, 20, 60, 60]]
 
 
-@pytest.mark.parametrize('options', [[], ['--track'], ['--track', '--one-euro'], ['--flip-test']])
+@pytest.mark.parametrize('options', [[], ['--track'], ['--track', '--one-euro']])
 def test_a_clip(folder, clip, options):
     assert run(folder, clip, '--json', '--show-fps', *options) == 0
     assert written(folder) == ['clip.mp4', 'keypoints.json']
@@ -185,9 +201,15 @@ class TestRefusals:
         [
             (['--no-pictures'], 'there is nothing to do'),
             (['--max-frames', '0'], '--max-frames (0) must be 1 or more'),
-            (['--threads', '0'], 'threads (0) must be 1 or more'),
+            (['--threads', '0'], 'threads (0) must be 1 to 1024'),
+            (['--threads', str(10**12)], 'must be 1 to 1024'),
             (['--detect-every', '0'], 'detect_every (0) must be 1 or more'),
             (['--one-euro', '--min-cutoff', '0'], 'must be positive'),
+            (['--one-euro', '--min-cutoff', 'nan'], 'must be positive'),
+            (['--one-euro', '--beta', 'inf'], 'and all finite'),
+            (['--threshold', 'nan'], 'threshold (nan) must be a number'),
+            (['--box-threshold', 'nan'], 'box_threshold (nan) must be a number'),
+            (['--nms', 'nan'], 'similarity (nan) must be a number'),
             (['--provider', 'Abacus'], 'no provider Abacus here'),
             (['--boxes', 'none.json'], "No such file or directory: 'none.json'"),
             (['--boxes', 'none.onnx'], 'no model at none.onnx'),
@@ -202,30 +224,263 @@ class TestRefusals:
 
 
 @pytest.fixture
-def interrupted(monkeypatch):
-    """Ctrl-C while the fifth frame is looked at."""
-    original, frames = PosePipeline.__call__, []
+def signalled(monkeypatch):
+    """A signal while the fifth frame is looked at; it is chosen by the test."""
+    original, frames, numbers = PosePipeline.__call__, [], [signal.SIGINT]
 
     def call(self, frame):
         frames.append(frame)
         if len(frames) == 5:
-            raise KeyboardInterrupt
+            for number in numbers:
+                os.kill(os.getpid(), number)
         return original(self, frame)
 
     monkeypatch.setattr(PosePipeline, '__call__', call)
+    return numbers
 
 
-def test_ctrl_c_keeps_what_is_whole(folder, clip, capsys, interrupted):
-    assert run(folder, folder / 'images' / '001.png', clip, '--json') == 130
-    assert written(folder) == ['001.png']
-    assert 'stopped; finished pictures and videos are kept' in capsys.readouterr().err
+@posix
+class TestStops:
+    """What was done until the signal is finished, readable and complete."""
+
+    @pytest.mark.parametrize(('name', 'code'), [('SIGINT', 130), ('SIGTERM', 143), ('SIGHUP', 129)])
+    def test_in_a_clip(self, folder, clip, capsys, signalled, name, code):
+        signalled[:] = [getattr(signal, name)]
+        assert run(folder, folder / 'images' / '001.png', clip, '--json') == code
+        assert written(folder) == ['001.png', 'clip.mp4', 'keypoints.json']
+        assert len(list(Video(folder / 'out' / 'clip.mp4').frames())) == 4
+        entries = results(folder)
+        assert [entry.get('frame') for entry in entries] == [None, 0, 1, 2, 3]
+        said = capsys.readouterr()
+        assert f'stopped; what was done until then is in {folder / "out"}' in said.err
+        assert said.out.startswith('5 frames, 5 people')
+
+    def test_among_images(self, folder, signalled):
+        for number in range(4, 10):
+            cv2.imwrite(str(folder / 'images' / f'{number:03d}.png'), person(80, 60))
+        assert run(folder, folder / 'images', '--json') == 130
+        names = [f'{number:03d}.png' for number in range(1, 6)]
+        assert written(folder) == [*names, 'keypoints.json']
+        assert [entry['file_name'] for entry in results(folder)] == names
+
+    def test_ctrl_c_twice(self, folder, clip, capsys, signalled):
+        signalled[:] = [signal.SIGINT] * 2
+        assert run(folder, clip, '--json') == 130
+        assert written(folder) == ['keypoints.json']
+        assert [entry['frame'] for entry in results(folder)] == list(range(4))
+        assert (
+            'stopped at once: a video that was being written is not kept' in capsys.readouterr().err
+        )
+
+    def test_a_camera_ends_with_ctrl_c_and_what_follows_is_done(
+        self, folder, clip, monkeypatch, signalled
+    ):
+        capture = cv2.VideoCapture
+        monkeypatch.setattr(
+            cv2, 'VideoCapture', lambda name: capture(str(clip if name == 0 else name))
+        )
+        assert run(folder, 0, folder / 'images' / '001.png', '--json') == 0
+        monkeypatch.undo()
+        assert written(folder) == ['001.png', 'camera0.mp4', 'keypoints.json']
+        assert len(list(Video(folder / 'out' / 'camera0.mp4').frames())) == 5
+        assert [entry.get('frame') for entry in results(folder)] == [*range(5), None]
+
+    def test_a_camera_that_is_terminated_says_so(self, folder, clip, monkeypatch, signalled):
+        capture = cv2.VideoCapture
+        monkeypatch.setattr(
+            cv2, 'VideoCapture', lambda name: capture(str(clip if name == 0 else name))
+        )
+        signalled[:] = [signal.SIGTERM]
+        assert run(folder, 0, folder / 'images' / '001.png') == 143
+        monkeypatch.undo()
+        assert written(folder) == ['camera0.mp4']
+
+    def test_before_anything_was_begun(self, folder, capsys, monkeypatch):
+        def interrupted(*arguments):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr('sdpose_runtime.cli.PoseModel', interrupted)
+        assert run(folder, folder / 'images') == 130
+        assert capsys.readouterr().err == 'runtime: stopped before anything was begun\n'
+
+    def test_a_terminal_that_is_closed(self, folder, clip):
+        """As a whole process: SIGHUP comes, and nobody reads what it says."""
+        pty = pytest.importorskip('pty')
+        terminal, side = pty.openpty()
+        endless = folder / 'endless.avi'
+        write_clip(endless, 3000)
+        command = [sys.executable, '-m', 'sdpose_runtime', folder / 'model.onnx', endless]
+        command += ['--out', folder / 'out', '--json', '--threads', '1']
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, 'PYTHONPATH': str(ROOT / 'projects/runtime')},
+            stdin=side, stdout=side, stderr=side, start_new_session=True,
+        )  # fmt: skip
+        os.close(side)
+        while not os.read(terminal, 1000).count(b'['):  # the first line of progress
+            pass
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 128 + signal.SIGHUP
+        assert written(folder) == ['endless.mp4', 'keypoints.json']
+        frames = len(list(Video(folder / 'out' / 'endless.mp4').frames()))
+        assert 1 < frames < 3000
+        assert len(results(folder)) == frames
+
+    def test_a_killed_run_leaves_nothing_after_the_next_one(self, folder, clip, monkeypatch):
+        """As a whole process: partial files of video and results go with the next start."""
+        endless = folder / 'endless.avi'
+        write_clip(endless, 3000)
+        command = [sys.executable, '-m', 'sdpose_runtime', folder / 'model.onnx', endless]
+        command += ['--out', folder / 'out', '--json', '--threads', '1']
+        environment = {**os.environ, 'PYTHONPATH': str(ROOT / 'projects/runtime')}
+        process = subprocess.Popen([str(part) for part in command], env=environment)
+        while not (folder / 'out').is_dir() or len(written(folder)) < 2:
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        assert all(name.startswith('.sdpose-') for name in written(folder))
+        remove_leftovers.cache_clear()
+        assert run(folder, clip, '--json') == 0
+        assert written(folder) == ['clip.mp4', 'keypoints.json']
 
 
-def test_ctrl_c_ends_a_camera_and_all_is_kept(folder, clip, monkeypatch, interrupted):
-    capture = cv2.VideoCapture
-    monkeypatch.setattr(cv2, 'VideoCapture', lambda source: capture(str(clip)))
-    assert run(folder, 0, '--json') == 0
-    monkeypatch.undo()
-    assert written(folder) == ['camera0.mp4', 'keypoints.json']
-    assert len(list(Video(folder / 'out' / 'camera0.mp4').frames())) == 4
-    assert [entry['frame'] for entry in results(folder)] == list(range(4))
+class TestWhatIsNoNumber:
+    """The person is left out and counted, the others are kept, and the exit code is 1."""
+
+    @pytest.mark.filterwarnings('error')
+    @pytest.mark.parametrize(
+        ('output', 'bad'),
+        [(name, bad) for name in ('keypoints', 'scores') for bad in (float('nan'), float('inf'))]
+        + [('keypoints', -3e38)],
+    )
+    def test_from_the_model(self, folder, clip, capsys, monkeypatch, output, bad):
+        decode = PoseModel.decode
+
+        def poisoned(self, outputs, crops):
+            outputs[output][1::3] = bad
+            return decode(self, outputs, crops)
+
+        monkeypatch.setattr(PoseModel, 'decode', poisoned)
+        boxes = [
+            dict(image_id=2, bbox=[20 * index, 40, 40, 40], score=0.5 + index / 10)
+            for index in range(5)
+        ]
+        (folder / 'boxes.json').write_text(json.dumps(boxes))
+        options = ['--boxes', folder / 'boxes.json', '--json']
+        assert run(folder, folder / 'images' / '002.png', *options) == 1
+        assert [entry['bbox'][0] for entry in results(folder)] == [0, 40, 60]
+        assert capsys.readouterr().out.startswith('1 frames, 3 people, ')
+
+    def test_from_a_clip_that_is_followed_and_smoothed(self, folder, clip, capsys, monkeypatch):
+        original, calls = PoseModel.__call__, []
+
+        def poisoned(self, *arguments):
+            people = original(self, *arguments)
+            calls.append(people)
+            if len(calls) in (1, 4, 5):
+                people.keypoints[0, 2] = float('nan')
+            return people
+
+        monkeypatch.setattr(PoseModel, '__call__', poisoned)
+        assert run(folder, clip, '--json', '--track', '--one-euro') == 1
+        assert [entry['frame'] for entry in results(folder)] == [1, 2, *range(5, 15)]
+        assert '3 left out for NaN, infinite or absurd boxes' in capsys.readouterr().out
+
+    def test_from_boxes(self, folder, capsys):
+        boxes = [dict(image_id=n, bbox=[60, 40, 40, 40], score=0.9) for n in (1, 2, 3)]
+        boxes[1]['bbox'][2] = float('nan')
+        (folder / 'boxes.json').write_text(json.dumps(boxes))
+        assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 1
+        assert [entry['image_id'] for entry in results(folder)] == [1, 3]
+        said = capsys.readouterr()
+        assert 'entry 1: without usable numbers for `bbox` and score' in said.err
+        assert '1 left out for NaN, infinite or absurd boxes' in said.out
+
+    @pytest.mark.filterwarnings('error')
+    def test_from_boxes_of_any_size(self, folder):
+        sides = [
+            [1e30] * 4,
+            [0, 0, 1e-30, 1e-30],
+            [-1e38, 0, 3e38, 9],
+            [1e9, 1e9, 1, 1],
+            [0, 0, 5e5, 1],
+        ]
+        boxes = [dict(image_id=1, bbox=side, score=0.9) for side in [*sides, [60, 40, 40, 40]]]
+        (folder / 'boxes.json').write_text(json.dumps(boxes))
+        assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 1
+        assert [60, 40, 40, 40] in [entry['bbox'] for entry in results(folder)]
+
+    def test_from_a_detector(self, folder, capsys):
+        boxes = np.float32([[[10, 10, 40, 40, 0.9], [30, 10, np.nan, 40, 0.8]]])
+        outputs = dict(dets=boxes, labels=np.zeros((1, 2), np.float32))
+        detector_file(folder / 'detector.onnx', outputs, size=(80, 60))
+        options = ['--boxes', folder / 'detector.onnx', '--json']
+        assert run(folder, folder / 'images' / '001.png', *options) == 1
+        assert [entry['bbox'] for entry in results(folder)] == [[20, 20, 60, 60]]
+        assert '1 left out for NaN, infinite' in capsys.readouterr().out
+
+
+class TestRemarks:
+    def test_a_folder_says_what_it_leaves_out(self, folder, capsys):
+        (folder / 'images' / 'notes.txt').touch()
+        (folder / 'images' / '004.png').touch()
+        assert run(folder, folder / 'images') == 1
+        said = capsys.readouterr().err.splitlines()
+        assert said[0].endswith('images: left out what is no image by its suffix: notes.txt')
+        assert said[1] == 'runtime: 004.png is passed over: the file is empty'
+
+    def test_nobody_above_the_threshold(self, folder, capsys):
+        boxes = [dict(image_id=n, bbox=[60, 40, 40, 40], score=0.1) for n in (1, 2, 3)]
+        (folder / 'boxes.json').write_text(json.dumps(boxes))
+        assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 0
+        expected = 'nobody was found: all 3 boxes score below --box-threshold (0.3)'
+        assert expected in capsys.readouterr().err
+
+    def test_frames_of_two_clips_have_their_own_boxes(self, folder):
+        for clip, x in (('clip1', 40), ('clip2', 120)):
+            (folder / clip).mkdir()
+            cv2.imwrite(str(folder / clip / '0001.png'), person(x, 60))
+        boxes = dict(
+            images=[dict(id=1, file_name='clip1/0001.png'), dict(id=2, file_name='clip2/0001.png')],
+            annotations=[
+                dict(image_id=1, bbox=[20, 40, 40, 40]), dict(image_id=2, bbox=[100, 40, 40, 40])
+            ],
+        )  # fmt: skip
+        (folder / 'boxes.json').write_text(json.dumps(boxes))
+        inputs = [folder / 'clip1', folder / 'clip2']
+        options = ['--boxes', folder / 'boxes.json', '--json', '--no-pictures']
+        assert run(folder, *inputs, *options) == 0
+        found = [(e['image_id'], e['file_name'], e['bbox'][0]) for e in results(folder)]
+        assert found == [(1, 'clip1/0001.png', 20), (2, 'clip2/0001.png', 100)]
+        assert run(folder, inputs[1], *options, '--force') == 0
+        assert [(e['image_id'], e['bbox'][0]) for e in results(folder)] == [(2, 100)]
+
+
+def test_without_json_no_results_are_made(folder, clip, monkeypatch):
+    monkeypatch.setattr(ResultFile, '__init__', None)
+    assert run(folder, clip) == 0
+    assert written(folder) == ['clip.mp4']
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='no limits of POSIX here')
+def test_a_disk_that_is_full_for_the_video(folder, clip):
+    """As a whole process: one sentence, exit code 1, the old video as it was."""
+    (folder / 'out').mkdir()
+    (folder / 'out' / 'clip.mp4').write_bytes(b'the old video')
+    code = (
+        'import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n'
+        'from sdpose_runtime.cli import main\nsys.exit(main(sys.argv[1:]))'
+    )
+    command = [sys.executable, '-c', code, folder / 'model.onnx', clip, '--out', folder / 'out']
+    done = subprocess.run(
+        [*map(str, command), '--force'],
+        env={**os.environ, 'PYTHONPATH': str(ROOT / 'projects/runtime')},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count('\n') == 1
+    assert 'clip.mp4 could not be written' in done.stderr
+    assert 'is the disk full? What was there before is kept' in done.stderr
+    assert (folder / 'out' / 'clip.mp4').read_bytes() == b'the old video'
+    assert written(folder) == ['clip.mp4']

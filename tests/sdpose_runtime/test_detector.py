@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from .onnx_files import detector_file, save
+from sdpose_runtime import Detector
+from sdpose_runtime.detector import suppress_overlaps
+from sdpose_runtime.sources import Frame
 
-from sdpose_runtime import Detector  # isort: skip
-from sdpose_runtime.detector import suppress_overlaps  # isort: skip
-from sdpose_runtime.sources import Frame  # isort: skip
+from .onnx_files import TensorProto, constant_file, detector_file, helper, save
 
 FRAME = Frame('a.jpg', np.zeros((64, 128, 3), np.uint8))  # half as large as the input: zoom 0.5
 CELLS = 8 * 8 + 4 * 4 + 2 * 2  # strides 8, 16 and 32 on 64x64
@@ -95,10 +95,56 @@ def test_other_networks_are_refused(tmp_path, outputs, message):
         Detector(detector_file(tmp_path / 'a.onnx', outputs))
 
 
-def test_a_network_that_takes_no_image_is_refused(tmp_path):
-    from onnx import helper
-
-    nodes = [helper.make_node('Identity', ['image'], ['out'])]
-    path = save(tmp_path / 'a.onnx', nodes, {}, [1, 4], dict(out=[1, 4]))
-    with pytest.raises(ValueError, match=r'takes images \(1, 3, H, W\), not \[1, 4\]'):
+@pytest.mark.parametrize('shape', [[1, 4], [1, 1, 64, 64], [1, 3, 10**6, 10**6]])
+def test_a_network_that_takes_no_image_is_refused(tmp_path, shape):
+    path = constant_file(tmp_path / 'a.onnx', rtmdet(), shape)
+    with pytest.raises(ValueError, match=r'not float32 images \(B, 3, H, W\)|cannot be'):
         Detector(path)
+
+
+def test_a_network_of_no_input_or_no_numbers_is_refused(tmp_path):
+    weights = dict(a=np.zeros((1, 84, 6), np.float32))
+    nodes = [helper.make_node('Identity', ['a'], ['out'])]
+    path = save(tmp_path / 'a.onnx', nodes, weights, None, dict(out=[1, 84, 6]))
+    with pytest.raises(ValueError, match='has 0 inputs'):
+        Detector(path)
+    nodes = [helper.make_node('Cast', ['image'], ['out'], to=TensorProto.BOOL)]
+    shape, kind = [1, 3, 64, 64], TensorProto.BOOL
+    path = save(tmp_path / 'b.onnx', nodes, {}, shape, dict(out=shape), output_type=kind)
+    with pytest.raises(ValueError, match=r'gives out as tensor\(bool\), not as numbers'):
+        Detector(path)
+
+
+@pytest.mark.parametrize('bad', [float('nan'), float('inf'), -float('inf')])
+@pytest.mark.parametrize('column', [0, 3, 4])
+def test_boxes_that_are_no_numbers_come_as_they_are_and_hide_nobody(tmp_path, bad, column):
+    """They are counted by the pipeline. A score of minus infinity is a low one."""
+    outputs = rtmdet()
+    outputs['dets'][0, 0, column] = bad
+    found = Detector(detector_file(tmp_path / 'a.onnx', outputs))(FRAME)
+    good = found.select(found.usable())
+    assert [0, 16, 128, 64] in good.corners.tolist()
+    if np.isnan(bad) or (column == 4 and bad > 0):
+        assert found.usable().tolist() == [True, False] or found.usable().tolist() == [False, True]
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('bad', [float('nan'), 1e4, float('inf')])
+@pytest.mark.parametrize('column', [0, 2, 4, 5])
+def test_raw_boxes_that_are_no_numbers_hide_nobody(tmp_path, bad, column):
+    output = yolox()
+    output[0, 8 * 6 + 6, column] = bad  # the third person
+    found = Detector(detector_file(tmp_path / 'a.onnx', dict(output=output)))(FRAME)
+    good = found.select(found.usable())
+    for expected in ([40, 4, 72, 64], [80, 24, 112, 64]):
+        assert np.abs(good.corners - np.float32(expected)).max(axis=1).min() < 1e-3
+    if np.isnan(bad):
+        assert (~found.usable()).sum() == 1
+
+
+def test_the_best_thousand_are_taken(tmp_path):
+    scores = np.random.default_rng(0).permutation(np.linspace(0.2, 0.9, 3000)).astype(np.float32)
+    boxes = np.tile(np.float32([0, 0, 9, 9]), (3000, 1))
+    outputs = dict(dets=np.column_stack([boxes, scores])[None], labels=np.zeros((1, 3000), 'f'))
+    found = Detector(detector_file(tmp_path / 'a.onnx', outputs))(FRAME)
+    np.testing.assert_array_equal(found.scores, np.sort(scores)[::-1][:1000])

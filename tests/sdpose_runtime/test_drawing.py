@@ -7,12 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from .onnx_files import ENTRY
+from sdpose_runtime import People, draw_people
+from sdpose_runtime.drawing import MIDDLE, SIDES, draw_text, line_width
+from sdpose_runtime.model_file import read_info
 
-from sdpose_runtime import People, draw_people  # isort: skip
-from sdpose_runtime.drawing import draw_text, line_width  # isort: skip
-from sdpose_runtime.side_colours import MIDDLE, SIDES  # isort: skip
-from sdpose_runtime.model_file import read_info  # isort: skip
+from .onnx_files import ENTRY
 
 ENTRY = {**ENTRY, 'skeleton': [[1, 3], [2, 4], [1, 2]]}
 INFO = read_info(dict(mmpose_sdpose=json.dumps(ENTRY)), 'model.onnx')
@@ -67,6 +66,17 @@ def test_numbers_are_written_beside_who_is_followed(image):
 @pytest.mark.parametrize('points', [POINTS + 5000, POINTS * 1e7, POINTS - 300])
 def test_joints_outside_the_image_do_no_harm(image, points):
     assert draw_people(image, person(np.float32(points)), INFO).shape == image.shape
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+def test_joints_that_are_no_numbers_are_not_drawn(image, bad):
+    points = POINTS.copy()
+    points[2] = bad  # the right hand
+    expected = draw_people(image, person(scores=[0.9, 0.9, 0.2, 0.9, 0.9]), INFO)
+    np.testing.assert_array_equal(draw_people(image, person(points), INFO), expected)
+    nobody = person(np.full_like(POINTS, bad), ids=np.array([7]))
+    np.testing.assert_array_equal(draw_people(image, nobody, INFO), image)
 
 
 def test_nobody(image):

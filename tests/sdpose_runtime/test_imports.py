@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from .onnx_files import heatmap_file
+from .onnx_files import pose_file
 
 ROOT = Path(__file__).parents[2]
 HIDE = """
@@ -44,8 +45,22 @@ def python_without(hidden: list[str], code: str) -> subprocess.CompletedProcess:
 def files(tmp_path) -> Path:
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), image)
-    heatmap_file(tmp_path / 'model.onnx')
+    pose_file(tmp_path / 'model.onnx')
     return tmp_path
+
+
+def test_these_tests_need_no_more_than_the_runtime():
+    """Beside pytest and onnx, which makes their files: so they run on any Python."""
+    allowed = {'numpy', 'cv2', 'onnx', 'pytest', 'sdpose_runtime'}
+    found = set()
+    for path in Path(__file__).parent.glob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module.split('.')[0])
+    assert allowed <= found
+    assert found & {*OTHERS, 'mmpose_sdpose', 'sdpose_synth', 'tests'} == {'onnx'}
 
 
 def test_the_whole_command_where_nothing_else_can_be_imported(files):

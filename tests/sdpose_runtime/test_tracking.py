@@ -1,13 +1,17 @@
-"""People keep their number and their box without a detector, until they are lost."""
+"""People keep their number and their box without a detector, until they are lost; and are smoothed.
+
+The one-euro filter is steady at rest, without lag in motion, and equal to the paper's own few lines.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
 
-from sdpose_runtime.boxes import Boxes
-from sdpose_runtime.people import People
-from sdpose_runtime.tracking import BoxTracker, Smoother
+from sdpose_runtime import Boxes, People
+from sdpose_runtime.tracking import BoxTracker, OneEuroFilter, Smoother
 
 SHAPE = np.float32([[0.5, 0.1], [0.2, 0.4], [0.8, 0.4], [0.3, 0.9], [0.7, 0.9]])
 
@@ -152,3 +156,95 @@ def test_each_person_is_smoothed_apart():
     smoother(alone, 2 / 30)
     again = smoother(people, 3 / 30)  # the first one was gone: begins where it is
     np.testing.assert_allclose(again[0], people.keypoints[0])
+
+
+def reference(values: list[float], rate: float, min_cutoff: float, beta: float) -> list[float]:
+    """The algorithm of the paper's page, one number at a time."""
+
+    def alpha(cutoff: float) -> float:
+        return 1 / (1 + rate / (2 * math.pi * cutoff))
+
+    smoothed, speed = [values[0]], 0.0
+    for value in values[1:]:
+        raw = (value - smoothed[-1]) * rate
+        speed = alpha(1.0) * raw + (1 - alpha(1.0)) * speed
+        weight = alpha(min_cutoff + beta * abs(speed))
+        smoothed.append(weight * value + (1 - weight) * smoothed[-1])
+    return smoothed
+
+
+def test_the_filter_equals_the_paper():
+    values = np.random.default_rng(0).normal(size=40).cumsum()
+    smooth = OneEuroFilter(min_cutoff=0.5, beta=3.0)
+    out = [float(smooth(np.array([v]), i / 25, size=1.0)[0]) for i, v in enumerate(values)]
+    np.testing.assert_allclose(out, reference(values.tolist(), 25, 0.5, 3.0), rtol=1e-9)
+
+
+def test_jitter_at_rest_becomes_small_and_motion_is_followed():
+    numbers = np.random.default_rng(0)
+    seconds = np.arange(120) / 30
+    still = 100 + numbers.normal(0, 2, 120)
+    smooth = OneEuroFilter()
+    rest = [smooth(np.array([v]), t, size=200)[0] for v, t in zip(still, seconds)]
+    assert np.std(rest[30:]) < 0.5 * np.std(still[30:])
+    moving = 300 * seconds
+    smooth = OneEuroFilter()
+    walk = [smooth(np.array([v]), t, size=200)[0] for v, t in zip(moving, seconds)]
+    assert np.abs(np.array(walk[30:]) - moving[30:]).max() < 10  # one frame's way is 10
+
+
+def test_size_is_the_unit_of_speed():
+    values = np.random.default_rng(0).normal(size=(20, 3)).cumsum(axis=0)
+    small, large = OneEuroFilter(), OneEuroFilter()
+    for i, value in enumerate(values):
+        near = large(10 * value, i / 30, size=1000)
+        np.testing.assert_allclose(near, 10 * small(value, i / 30, size=100))
+
+
+def test_time_that_goes_back_starts_anew():
+    smooth = OneEuroFilter()
+    smooth(np.zeros(2), 1.0, 1.0)
+    np.testing.assert_array_equal(smooth(np.ones(2), 0.5, 1.0), np.ones(2))
+
+
+@pytest.mark.parametrize('option', ['min_cutoff', 'speed_cutoff', 'beta'])
+@pytest.mark.parametrize('bad', [-1, math.nan, math.inf, -math.inf])
+def test_wrong_options(option, bad):
+    with pytest.raises(ValueError, match='must be positive and beta'):
+        OneEuroFilter(**{option: bad})
+    if option != 'beta':
+        with pytest.raises(ValueError, match='must be positive and beta'):
+            OneEuroFilter(**{option: 0})
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('bad', [math.nan, math.inf])
+def test_a_coordinate_that_is_no_number_stays_where_it_was(bad):
+    values = np.random.default_rng(0).normal(size=(20, 3)).cumsum(axis=0)
+    clean, broken = OneEuroFilter(), OneEuroFilter()
+    for i, value in enumerate(values):
+        expected = clean(value, i / 30, 50)
+        poisoned = value.copy()
+        if i in (0, 7):  # at the very first, and later
+            poisoned[1] = bad
+        found = broken(poisoned, i / 30, 50)
+        np.testing.assert_array_equal(found[[0, 2]], expected[[0, 2]])
+        assert np.isfinite(found[1]) == (i > 0)
+    assert abs(found[1] - expected[1]) < 1
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('seconds', [math.nan, math.inf])
+def test_a_time_that_is_no_number_starts_anew(seconds):
+    smooth = OneEuroFilter()
+    smooth(np.zeros(2), 1.0, 1.0)
+    np.testing.assert_array_equal(smooth(np.ones(2), seconds, 1.0), np.ones(2))
+    np.testing.assert_array_equal(smooth(np.zeros(2), 2.0, 1.0), np.zeros(2))
+    assert np.isfinite(smooth(np.ones(2), 3.0, 1.0)).all()
+
+
+@pytest.mark.parametrize('size', [0.0, math.nan, math.inf])
+def test_a_size_that_is_none_does_no_harm(size):
+    smooth = OneEuroFilter()
+    smooth(np.zeros(2), 1.0, 1.0)
+    assert np.isfinite(smooth(np.ones(2), 2.0, size)).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from projects.studies.__main__ import main
+from projects.studies.__main__ import main, mean_pose
+from projects.studies.jobs import list_jobs
+from projects.studies.study import read_study
 from sdpose_synth import Settings, write_dataset
 
 from .studies import write_study
@@ -63,25 +66,41 @@ def test_a_study_with_a_run_that_fails(workspace):
     ]
 
 
+def test_the_mean_pose_of_crowdpose(photos, tmp_path):
+    """Of the scale full_crowdpose, on the sample's two photos."""
+    sample = f'{photos}/crowdpose_sample/'
+    options = {'val_evaluator.ann_file': sample + 'test_crowdpose.json'}
+    for dataset in ('train_dataloader.dataset', 'val_dataloader.dataset'):
+        own = dict(data_root=sample, ann_file='test_crowdpose.json', data_prefix=dict(img=''))
+        options.update({f'{dataset}.{key}': value for key, value in own.items()})
+    options['val_dataloader.dataset.bbox_file'] = sample + 'test_crowdpose_det_AP_40.json'
+    whole = read_study('cycles')
+    scale = whole.scales['full_crowdpose']
+    job = list_jobs(whole, scale, tmp_path, 1, ['tokenpose'], options)[0]
+    assert mean_pose(job) == mean_pose(job) > 0
+    (kept,) = tmp_path.glob('full_crowdpose/mean_pose-*.json')
+    assert json.loads(kept.read_text())['crowdpose/AP'] == mean_pose(job)
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['absent'], 'study: no study absent: neither a file nor one of backbones, cycles'),
-        (['cycles', '--scale', 'huge'], 'study: no scale huge; cycles has micro, small'),
-        (['cycles', '--only', 'x'], 'study: cycles has no run x; it has tokenpose'),
+        (['absent'], 'studies: no study absent: neither a file nor one of backbones, cycles'),
+        (['cycles', '--scale', 'huge'], 'studies: no scale huge; cycles has micro, small'),
+        (['cycles', '--only', 'x'], 'studies: cycles has no run x; it has tokenpose'),
         (['cycles', '--seeds', '0'], '--seeds (0) must be at least 1'),
         (['cycles', '--scale', 'small'], 'make_synthpose --out data/synthpose-small'),
     ],
 )
 def test_what_cannot_be_run_is_said(workspace, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(workspace)
-    monkeypatch.setattr(sys, 'argv', ['study', *arguments])
+    monkeypatch.setattr(sys, 'argv', ['studies', *arguments])
     assert exit_code() == 2
     assert message in capsys.readouterr().err
 
 
 def test_the_studies_are_listed(monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['study'])
+    monkeypatch.setattr(sys, 'argv', ['studies'])
     assert exit_code() == 0
     listed = ' '.join(capsys.readouterr().out.split())
     assert 'cycles (micro, small, full, full_crowdpose): Cycles and self-distillation' in listed

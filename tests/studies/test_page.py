@@ -32,24 +32,25 @@ def test_the_table_of_a_study_is_the_one_of_its_rows(path):
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_every_table_says_data_steps_machine_and_command(path):
     rows = read_rows(path)
-    scale = read_study(rows[0]['study']).scales[rows[0]['scale']]
+    first = rows.iloc[0]
+    scale = read_study(first['study']).scales[first['scale']]
     assert protocol(scale.about, rows) in unwrapped_page()
-    assert f'`{rows[0]["command"]}`' in unwrapped_page()
+    assert f'`{first["command"]}`' in unwrapped_page()
 
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_the_runs_are_those_of_the_study(path):
     rows = read_rows(path)
-    study = read_study(rows[0]['study'])
+    study = read_study(rows['study'].iloc[0])
     labels = {arm.name: arm.label for arm in study.arms}
-    assert path.stem == f'{study.name}_{rows[0]["scale"]}'
-    assert {row['run']: row['label'] for row in rows}.items() <= labels.items()
-    assert len({(row['run'], row['seed']) for row in rows}) == len(rows)
-    assert all(row['command'].startswith('python -m projects.studies ') for row in rows)
+    assert path.stem == f'{study.name}_{rows["scale"].iloc[0]}'
+    assert dict(zip(rows['run'], rows['label'])).items() <= labels.items()
+    assert not rows.duplicated(['run', 'seed']).any()
+    assert rows['command'].str.startswith('python -m projects.studies ').all()
 
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_every_run_has_left_the_mean_pose_or_the_page_says_so(path):
-    for row in read_rows(path):
-        left = row['ap'] > 10 * row['mean_pose_ap'] + 0.02
-        assert left or f'{row["label"]}* stays on the mean pose' in unwrapped_page(), row['label']
+    for row in read_rows(path).itertuples():
+        left = row.ap > 10 * row.mean_pose_ap + 0.02
+        assert left or f'{row.label}* stays on the mean pose' in unwrapped_page(), row.label

@@ -1,5 +1,4 @@
 from .attention_visualization_hook import AttentionVisualizationHook
-from .channels_last_hook import ChannelsLastHook
 from .check_data_hook import CheckDataHook
 from .check_finite_hook import CheckFiniteHook
 from .checkpoint_guard_hook import CheckpointGuardHook
@@ -10,7 +9,6 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 
 __all__ = [
     'AttentionVisualizationHook',
-    'ChannelsLastHook',
     'CheckDataHook',
     'CheckFiniteHook',
     'CheckpointGuardHook',

@@ -9,8 +9,7 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from torch.utils.data import Dataset
 
-from ...visualization import AttentionChoice, draw_attention
-from ...visualization.attention_plan import check_choice
+from ...visualization import AttentionChoice, check_choice, draw_attention
 from .plain_model import plain_model
 
 

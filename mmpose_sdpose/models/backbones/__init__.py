@@ -2,5 +2,6 @@ from .caunet import CAUNet
 from .hrnet_three_stage import HRNetThreeStage
 from .identity import IdentityBackbone
 from .stemnet import StemNet
+from .thin_resnet import ThinResNet
 
-__all__ = ['CAUNet', 'HRNetThreeStage', 'IdentityBackbone', 'StemNet']
+__all__ = ['CAUNet', 'HRNetThreeStage', 'IdentityBackbone', 'StemNet', 'ThinResNet']

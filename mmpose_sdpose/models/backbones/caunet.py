@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..arguments import check_counts
 from ..layers import ChannelAttentionUnit
+from .channels_last import channels_last
 from .stem import ConvStem
 
 
 @MODELS.register_module()
+@channels_last
 class CAUNet(ConvStem):
     """Two stride-2 convolutions, then Channel-Attention-Units at stride 4: LADPose's backbone.
 
@@ -33,7 +35,7 @@ class CAUNet(ConvStem):
         (B, in_channels, H, W) -> ((B, out_channels, H / 4, W / 4),)
 
     Raises:
-        ValueError: If ``num_units`` is below 1, or from the stem or the units.
+        TypeError, ValueError: If ``num_units`` is no count, or from the stem or the units.
     """
 
     def __init__(
@@ -49,8 +51,7 @@ class CAUNet(ConvStem):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(in_channels, stem_channels, init_cfg)
-        if num_units < 1:
-            raise ValueError(f'num_units ({num_units}) must be at least 1')
+        check_counts(num_units=num_units)
         widths = [stem_channels] + [out_channels] * (num_units - 1)
         self.units = nn.Sequential(
             *(
@@ -58,7 +59,6 @@ class CAUNet(ConvStem):
                 for width in widths
             )
         )
-        self.to(memory_format=torch.channels_last)  # convolutions are faster on CPUs
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         return (self.units(self.stem(image)),)

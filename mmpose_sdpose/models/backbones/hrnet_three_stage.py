@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-import torch
 from mmpose.models.backbones import HRNet
 from mmpose.registry import MODELS
 from torch import nn
 
+from ..arguments import check_counts, check_flags
+from .channels_last import channels_last
+
 
 @MODELS.register_module()
+@channels_last
 class HRNetThreeStage(HRNet):
     """MMPose's HRNet without its fourth stage, returning the stride-4 branch alone.
 
@@ -24,6 +27,9 @@ class HRNetThreeStage(HRNet):
 
     Shape:
         (B, in_channels, H, W) -> ((B, channels, H / 4, W / 4),)
+
+    Raises:
+        TypeError, ValueError: If a width is no count.
     """
 
     def __init__(
@@ -34,9 +40,8 @@ class HRNetThreeStage(HRNet):
         norm_eval: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        for name, value in dict(channels=channels, stage1_channels=stage1_channels).items():
-            if value < 1:
-                raise ValueError(f'{name} ({value}) must be at least 1')
+        check_counts(channels=channels, stage1_channels=stage1_channels, in_channels=in_channels)
+        check_flags(norm_eval=norm_eval)
         widths = [channels, 2 * channels, 4 * channels]
         extra = dict(
             stage1=_stage(1, 'BOTTLENECK', [stage1_channels]),
@@ -51,7 +56,6 @@ class HRNetThreeStage(HRNet):
             norm_eval=norm_eval,
             **({} if init_cfg is None else dict(init_cfg=init_cfg)),
         )
-        self.to(memory_format=torch.channels_last)  # convolutions are faster on CPUs
 
     def _make_stage(
         self, layer_config: dict, in_channels: list[int], multiscale_output: bool = True

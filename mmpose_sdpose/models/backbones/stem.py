@@ -3,6 +3,8 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ..arguments import check_counts
+
 
 def stem_init_cfg() -> list[dict]:
     """How the official code starts convolutions and norms of a backbone without a checkpoint."""
@@ -24,16 +26,14 @@ class ConvStem(BaseModule):
         init_cfg: MMEngine initialisation; default: convolutions normal with std 0.001.
 
     Raises:
-        ValueError: If a width is not positive.
+        TypeError, ValueError: If a width is no count.
     """
 
     def __init__(
         self, in_channels: int, stem_channels: int, init_cfg: dict | list[dict] | None
     ) -> None:
         super().__init__(init_cfg or stem_init_cfg())
-        for name, value in dict(in_channels=in_channels, stem_channels=stem_channels).items():
-            if value < 1:
-                raise ValueError(f'{name} ({value}) must be at least 1')
+        check_counts(in_channels=in_channels, stem_channels=stem_channels)
         self.conv1 = nn.Conv2d(in_channels, stem_channels, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem_channels)
         self.conv2 = nn.Conv2d(stem_channels, stem_channels, 3, stride=2, padding=1, bias=False)

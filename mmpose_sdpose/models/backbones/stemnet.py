@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-import torch
 from mmpose.models.backbones.resnet import Bottleneck, ResLayer
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from ..arguments import check_counts
+from .channels_last import channels_last
 from .stem import ConvStem
 
 
 @MODELS.register_module()
+@channels_last
 class StemNet(ConvStem):
     """The first stage of a ResNet at stride 4: two stride-2 convolutions, then bottlenecks.
 
@@ -26,7 +28,7 @@ class StemNet(ConvStem):
         (B, in_channels, H, W) -> ((B, out_channels, H / 4, W / 4),)
 
     Raises:
-        ValueError: If ``out_channels`` is no multiple of 4 or a number is not positive.
+        TypeError, ValueError: If a number is no count, or ``out_channels`` no multiple of 4.
     """
 
     def __init__(
@@ -38,13 +40,10 @@ class StemNet(ConvStem):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(in_channels, stem_channels, init_cfg)
-        for name, value in dict(out_channels=out_channels, num_blocks=num_blocks).items():
-            if value < 1:
-                raise ValueError(f'{name} ({value}) must be at least 1')
+        check_counts(out_channels=out_channels, num_blocks=num_blocks)
         if out_channels % 4:
             raise ValueError(f'out_channels ({out_channels}) must be a multiple of 4')
         self.layer1 = ResLayer(Bottleneck, num_blocks, stem_channels, out_channels)
-        self.to(memory_format=torch.channels_last)  # convolutions are faster on CPUs
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         return (self.layer1(self.stem(image)),)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..heads import TokenHead
+from ..heads import TokenHead, num_keypoints_of
 from ..layers import AttentionMaps
 from .comparisons import COMPARISONS
 from .knowledge import given_by_student, given_by_teacher, heatmap_frame
@@ -54,7 +54,7 @@ def _try(name: str, loss: nn.Module, student: dict[str, Any], teacher: dict[str,
 
 def _made_up(head: nn.Module) -> dict[str, Any]:
     """Everything a model may give of two images, in its sizes."""
-    keypoints = _num_keypoints(head)
+    keypoints = num_keypoints_of(head)
     quantities = dict(
         coordinates=torch.full((2, keypoints, 2), 0.5),
         scores=torch.zeros(2, keypoints),
@@ -85,7 +85,7 @@ def _check_inputs(student: nn.Module, teacher: nn.Module) -> None:
             f'the student takes {sizes[0][0]}x{sizes[0][1]} images (W x H), the teacher '
             f'{sizes[1][0]}x{sizes[1][1]}: both see the same image, so use configs of one size'
         )
-    keypoints = [_num_keypoints(model.head) for model in (student, teacher)]
+    keypoints = [num_keypoints_of(model.head) for model in (student, teacher)]
     if keypoints[0] != keypoints[1]:
         raise ValueError(
             f'the student predicts {keypoints[0]} keypoints, the teacher {keypoints[1]}: use a '
@@ -98,10 +98,6 @@ def _check_inputs(student: nn.Module, teacher: nn.Module) -> None:
             f'{normalisation[1]} (mean, std, bgr_to_rgb); give the student the data_preprocessor '
             'of the teacher'
         )
-
-
-def _num_keypoints(head: nn.Module) -> int:
-    return head.mct.num_keypoints if isinstance(head, TokenHead) else head.out_channels
 
 
 def _normalisation(preprocessor: nn.Module) -> tuple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,3 +38,13 @@ COMPARISONS = {
     'scores': Comparison(('coordinates', 'scores'), ('heatmaps',), in_heatmaps=True),
     'simulated_heatmaps': Comparison(('coordinates', 'sigmas'), ('heatmaps',), in_heatmaps=True),
 }
+
+
+def asked(comparisons: Iterable[str]) -> tuple[set[str], set[str]]:
+    """What comparisons take, by name: of the student, and of the teacher."""
+    chosen = [COMPARISONS[name] for name in comparisons]
+    student = {quantity for comparison in chosen for quantity in comparison.student}
+    teacher = {quantity for comparison in chosen for quantity in comparison.teacher}
+    if any(comparison.in_heatmaps for comparison in chosen):
+        teacher.add('frame')
+    return student, teacher

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
@@ -50,17 +51,21 @@ def given_by_teacher(model: nn.Module) -> list[str]:
     return quantities + ['coordinates'] * ('coordinates' not in quantities)
 
 
-def quantities_of(head: TokenHead, cycle: Cycle) -> dict[str, Any]:
-    """What one cycle of a token head gives."""
-    return dict(
+def quantities_of(head: TokenHead, cycle: Cycle, asked: Set[str]) -> dict[str, Any]:
+    """What one cycle of a token head gives; its output is read only where that is asked for."""
+    quantities = dict(
         keypoint_tokens=cycle.tokens.keypoint,
         visual_tokens=cycle.tokens.visual,
         attention=cycle.tokens.attention,
-        **head.read(cycle.output),
     )
+    if not asked.isdisjoint(head.predicts):
+        quantities.update(head.read(cycle.output))
+    return quantities
 
 
-def ask(teacher: nn.Module, inputs: Tensor, map_layers: list[int]) -> dict[str, Any]:
+def ask(
+    teacher: nn.Module, inputs: Tensor, asked: Set[str], map_layers: list[int]
+) -> dict[str, Any]:
     """What a teacher says of a batch of images: one plain forward pass.
 
     Heatmaps give coordinates too, those of their peaks, and ``frame`` says how positions in them
@@ -69,18 +74,22 @@ def ask(teacher: nn.Module, inputs: Tensor, map_layers: list[int]) -> dict[str, 
     Args:
         teacher: A pose estimator that :func:`given_by_teacher` knows.
         inputs: (B, 3, H, W), normalised.
+        asked: Names of the quantities that are needed.
         map_layers: Layers whose attention maps are needed, counted from 1.
     """
     head, feats = teacher.head, teacher.extract_feat(inputs)
+    if 'coordinates' in asked:
+        asked = asked | {'heatmaps', 'frame'}  # which they are read from, where there are any
     if isinstance(head, TokenHead):
         (cycle,) = head.run_cycles(feats, num_cycles=1, map_layers={1: map_layers})
-        quantities = quantities_of(head, cycle)
+        quantities = quantities_of(head, cycle, asked)
     else:
         quantities = dict(heatmaps=head(feats))
-    if 'heatmaps' in quantities:
+    if 'heatmaps' in quantities and 'frame' in asked:
         heatmaps = quantities['heatmaps']
         quantities['frame'] = heatmaps.new_tensor(heatmap_frame(head.decoder))
-        quantities['coordinates'] = heatmap_peaks(heatmaps) / quantities['frame']
+        if 'coordinates' in asked:
+            quantities['coordinates'] = heatmap_peaks(heatmaps) / quantities['frame']
     return quantities
 
 

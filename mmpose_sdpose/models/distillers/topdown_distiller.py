@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from ...checkpoint import judge, load_weights
 from ...configs import read_config
+from ..arguments import check_configs, check_dicts, check_flags
 from ..heads.token_head import keypoint_weights
 from .checks import check_losses
-from .comparisons import COMPARISONS
+from .comparisons import COMPARISONS, asked
 from .knowledge import ask, quantities_of
 
 
@@ -44,7 +45,8 @@ class TopdownDistiller(TopdownPoseEstimator):
 
     Raises:
         FileNotFoundError: If a config or the teacher's weights are not there.
-        ValueError: If the teacher's weights do not fit, or student, teacher and losses do not.
+        TypeError, ValueError: If an argument is no such thing, the teacher's weights do not fit, or
+            student, teacher and losses do not.
     """
 
     def __init__(
@@ -56,7 +58,11 @@ class TopdownDistiller(TopdownPoseEstimator):
         backbone_from_teacher: bool = False,
         allow_untrained: bool = False,
     ) -> None:
-        student = _model_config(student)
+        check_flags(backbone_from_teacher=backbone_from_teacher, allow_untrained=allow_untrained)
+        check_dicts(losses=losses)
+        losses = losses or {}
+        check_configs(**{f'losses.{name}': loss for name, loss in losses.items()})
+        student = _model_config('student', student)
         if student.pop('type') != 'TopdownPoseEstimator':
             raise ValueError('the student must be a TopdownPoseEstimator')
         super().__init__(**student)
@@ -105,9 +111,10 @@ class TopdownDistiller(TopdownPoseEstimator):
         map_layers[1] = [*map_layers.get(1, []), *student_layers]
         cycles = head.run_cycles(self.extract_feat(inputs), head.num_cycles, map_layers)
         losses = head.loss_of_cycles(cycles, data_samples, self.train_cfg)
-        student = quantities_of(head, cycles[0])
+        of_student, of_teacher = asked(self.distillation_losses)
+        student = quantities_of(head, cycles[0], of_student)
         with torch.no_grad():
-            teacher = ask(self.teacher, inputs, teacher_layers)
+            teacher = ask(self.teacher, inputs, of_teacher, teacher_layers)
         weights = keypoint_weights(data_samples)
         for name, loss in self.distillation_losses.items():
             value = COMPARISONS[name](loss, student, teacher, weights)
@@ -140,9 +147,16 @@ class _Aside:
         return self
 
 
-def _model_config(model: dict | str) -> ConfigDict:
+def _model_config(role: str, model: dict | str) -> ConfigDict:
     """The model in a config, or the model config itself; a copy of one's own."""
-    return read_config(model).model if isinstance(model, str) else deepcopy(ConfigDict(model))
+    if isinstance(model, str):
+        return read_config(model).model
+    if not isinstance(model, Mapping) or 'type' not in model:
+        raise ValueError(
+            f"{role} ({model!r}) must be a model's config, with its type, or the name or path of a "
+            'config file'
+        )
+    return deepcopy(ConfigDict(model))
 
 
 _WHERE_FROM = (
@@ -152,9 +166,11 @@ _WHERE_FROM = (
 
 
 def _build_teacher(teacher: dict | str, checkpoint: str | None, allow_untrained: bool) -> nn.Module:
+    if checkpoint is not None and not isinstance(checkpoint, str):
+        raise TypeError(f'teacher_ckpt ({checkpoint!r}) must be the path or URL of a file')
     if checkpoint is None and not allow_untrained:
         raise ValueError(f'the teacher has no weights (teacher_ckpt is None): {_WHERE_FROM}')
-    model = MODELS.build(_model_config(teacher))
+    model = MODELS.build(_model_config('teacher', teacher))
     if checkpoint is not None:
         try:
             load_weights(model, checkpoint)

@@ -1,5 +1,6 @@
 from .mct_head import MCTHead
+from .num_keypoints import num_keypoints_of
 from .token_head import TokenHead
 from .token_regression_head import TokenRegressionHead
 
-__all__ = ['MCTHead', 'TokenHead', 'TokenRegressionHead']
+__all__ = ['MCTHead', 'TokenHead', 'TokenRegressionHead', 'num_keypoints_of']

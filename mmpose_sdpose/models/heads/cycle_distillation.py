@@ -3,38 +3,42 @@ from __future__ import annotations
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers import MultiCycleTransformer, Tokens
+from ..arguments import check_configs
+from ..layers import AttentionLayout, Tokens
 
 
 class CycleDistillation(nn.Module):
     """What the cycles of one head learn from each other.
 
     Args:
+        layout: Layers and heads of the encoder that all cycles pass.
         visual_token_loss: Distance between neighbouring cycles' visual tokens; None for none.
         keypoint_token_loss: The same for keypoint tokens.
         attention_loss: How the last cycle's attention teaches the first one's, the deployed one's; None
             for none. Ours: it brings the attention loss of LADPose into SDPose.
+
+    Raises:
+        TypeError, ValueError: If a loss is no config, or the layers it compares are not there.
     """
 
     def __init__(
         self,
+        layout: AttentionLayout,
         visual_token_loss: dict | None = None,
         keypoint_token_loss: dict | None = None,
         attention_loss: dict | None = None,
     ) -> None:
         super().__init__()
+        check_configs(
+            visual_token_loss=visual_token_loss,
+            keypoint_token_loss=keypoint_token_loss,
+            attention_loss=attention_loss,
+        )
         self.visual_token_loss = visual_token_loss and MODELS.build(visual_token_loss)
         self.keypoint_token_loss = keypoint_token_loss and MODELS.build(keypoint_token_loss)
         self.attention_loss = attention_loss and MODELS.build(attention_loss)
-
-    def check(self, transformer: MultiCycleTransformer) -> None:
-        """Whether the layers compared are there.
-
-        Raises:
-            ValueError: If not.
-        """
         if self.attention_loss is not None:
-            self.attention_loss.check(transformer.attention_layout, transformer.attention_layout)
+            self.attention_loss.check(layout, layout)
 
     def map_layers(self, num_cycles: int) -> dict[int, list[int]]:
         """Cycle -> layers whose attention maps :meth:`forward` needs, both counted from 1."""

@@ -11,8 +11,10 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor, nn
 
+from ..arguments import check_configs, check_counts
+from ..layers import MultiCycleTransformer
 from .cycle_distillation import CycleDistillation
-from .token_head import TokenHead
+from .token_head import Cycle, TokenHead, check_codec, check_cycles, keypoint_weights, token_mlp
 
 
 @MODELS.register_module()
@@ -23,8 +25,8 @@ class MCTHead(TokenHead, HeatmapHead):
 
     Args:
         in_channels: Channels of the feature map.
+        out_channels: Number of keypoints K.
         in_featuremap_size: Width and height of the feature map: the input size over the stride.
-        num_keypoints: Number of keypoints K.
         decoder: Heatmap codec; also gives the heatmap size.
         patch_size: Rows and columns of a patch, in cells of the feature map.
         encoder: Arguments of :class:`~mmpose_sdpose.models.layers.TokenEncoder`.
@@ -42,7 +44,8 @@ class MCTHead(TokenHead, HeatmapHead):
         ((B, C, H, W),) -> (B, K, heatmap rows, heatmap columns)
 
     Raises:
-        ValueError: If sizes, cycles, weights or layers do not fit together.
+        TypeError, ValueError: If an argument is illegal by itself, or sizes, cycles, weights or layers
+            do not fit together.
     """
 
     predicts = ('heatmaps',)
@@ -50,8 +53,8 @@ class MCTHead(TokenHead, HeatmapHead):
     def __init__(
         self,
         in_channels: int,
+        out_channels: int,
         in_featuremap_size: tuple[int, int],
-        num_keypoints: int,
         decoder: dict,
         patch_size: tuple[int, int] = (4, 3),
         encoder: dict | None = None,
@@ -64,9 +67,11 @@ class MCTHead(TokenHead, HeatmapHead):
         attention_loss: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
+        check_counts(out_channels=out_channels)
+        check_configs(decoder=decoder, loss=loss)
         super().__init__(
             in_channels=in_channels,
-            out_channels=num_keypoints,
+            out_channels=out_channels,
             deconv_out_channels=None,
             deconv_kernel_sizes=None,
             final_layer=None,
@@ -74,19 +79,17 @@ class MCTHead(TokenHead, HeatmapHead):
             decoder=decoder,
             init_cfg=init_cfg,
         )
+        check_codec(self.decoder, 'heatmaps', in_featuremap_size)
         self.heatmap_size = tuple(int(size) for size in self.decoder.heatmap_size)
         self.softmax_scale = _softmax_scale(self.loss_module, self.decoder)
-        self.build_tokens(
-            in_channels,
-            in_featuremap_size,
-            patch_size,
-            num_keypoints,
-            encoder,
-            hidden_dims,
-            math.prod(self.heatmap_size),
-            num_cycles,
-            cycle_weights,
-            CycleDistillation(visual_token_loss, keypoint_token_loss, attention_loss),
+        self.mct = MultiCycleTransformer(
+            in_channels, in_featuremap_size, patch_size, out_channels, encoder
+        )
+        self.mlp = token_mlp(self.mct.encoder.embed_dims, hidden_dims, math.prod(self.heatmap_size))
+        self.cycle_weights = check_cycles(num_cycles, cycle_weights)
+        self.num_cycles = num_cycles
+        self.between_cycles = CycleDistillation(
+            self.mct.attention_layout, visual_token_loss, keypoint_token_loss, attention_loss
         )
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
@@ -111,25 +114,33 @@ class MCTHead(TokenHead, HeatmapHead):
         test_cfg: dict | None = None,
     ) -> list:
         """Decoded keypoints of the first cycle; see :meth:`mmpose.models.HeatmapHead.predict`."""
+        if not batch_data_samples:
+            return []
         self.check_samples(batch_data_samples)
         return HeatmapHead.predict(self, feats, batch_data_samples, test_cfg or {})
 
-    def output_losses(
-        self, output: Tensor, samples: list[PoseDataSample], weights: Tensor
+    def loss_of_cycles(
+        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
     ) -> dict[str, Tensor]:
-        return dict(heatmap=self.loss_module(output, _target(samples), weights))
+        weights = keypoint_weights(samples)
+        self.check_keypoints(weights.shape[1])
+        target = torch.stack([sample.gt_fields.heatmaps for sample in samples])
+        losses = {
+            f'loss_heatmap_cycle{number}': weight * self.loss_module(output, target, weights)
+            for number, weight, output in self.supervised(cycles)
+        }
+        losses.update(self.between_cycles([cycle.tokens for cycle in cycles]))
+        if (train_cfg or {}).get('compute_acc', True):
+            losses['acc_pose'] = _accuracy(cycles[0].output, target, weights)
+        return losses
 
-    def accuracy(self, output: Tensor, samples: list[PoseDataSample], weights: Tensor) -> Tensor:
-        _, accuracy, _ = pose_pck_accuracy(
-            output=to_numpy(output.float()),
-            target=to_numpy(_target(samples)),
-            mask=to_numpy(weights) > 0,
-        )
-        return torch.tensor(accuracy, device=output.device)
 
-
-def _target(samples: list[PoseDataSample]) -> Tensor:
-    return torch.stack([sample.gt_fields.heatmaps for sample in samples])
+def _accuracy(heatmaps: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """PCK at 0.05 of the input size, over joints with weight."""
+    _, accuracy, _ = pose_pck_accuracy(
+        output=to_numpy(heatmaps.float()), target=to_numpy(target), mask=to_numpy(weights) > 0
+    )
+    return torch.tensor(accuracy, device=heatmaps.device)
 
 
 def _softmax_scale(loss: nn.Module, codec: object) -> float | None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from ..arguments import check_counts, check_sizes, check_weights
 from ..layers import MultiCycleTransformer, Tokens
 from .cycle_distillation import CycleDistillation
 
@@ -31,6 +33,14 @@ class TokenHead(BaseHead):
     #: Names of the quantities in what :meth:`read` returns.
     predicts: tuple[str, ...]
 
+    # The parts that a head's constructor builds.
+    out_channels: int  # K
+    mct: MultiCycleTransformer
+    mlp: nn.Module  # from a keypoint token to its prediction
+    num_cycles: int
+    cycle_weights: tuple[float, ...]
+    between_cycles: CycleDistillation
+
     @abstractmethod
     def outputs_of(self, keypoint_tokens: Tensor) -> Tensor:
         """(B, K, D) -> what :attr:`Cycle.output` holds."""
@@ -40,38 +50,10 @@ class TokenHead(BaseHead):
         """What an output says: quantities by name."""
 
     @abstractmethod
-    def output_losses(
-        self, output: Tensor, samples: list[PoseDataSample], weights: Tensor
+    def loss_of_cycles(
+        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
     ) -> dict[str, Tensor]:
-        """Losses of one cycle against the ground truth, by name."""
-
-    @abstractmethod
-    def accuracy(self, output: Tensor, samples: list[PoseDataSample], weights: Tensor) -> Tensor:
-        """PCK at 0.05 of the input size, over joints with weight."""
-
-    def build_tokens(
-        self,
-        in_channels: int,
-        in_featuremap_size: tuple[int, int],
-        patch_size: tuple[int, int],
-        num_keypoints: int,
-        encoder: dict | None,
-        hidden_dims: int | None,
-        outputs: int,
-        num_cycles: int,
-        cycle_weights: Sequence[float] | None,
-        between_cycles: CycleDistillation,
-    ) -> None:
-        """Check sizes and build what the heads share; constructors call it once there is a decoder."""
-        _check_stride(self.decoder.input_size, in_featuremap_size)
-        self.num_cycles = num_cycles
-        self.cycle_weights = _check_cycles(num_cycles, cycle_weights)
-        self.mct = MultiCycleTransformer(
-            in_channels, in_featuremap_size, patch_size, num_keypoints, encoder or {}
-        )
-        self.mlp = _token_mlp(self.mct.encoder.embed_dims, hidden_dims, outputs)
-        between_cycles.check(self.mct)
-        self.between_cycles = between_cycles
+        """Losses of every cycle and between cycles, and the first cycle's accuracy."""
 
     @property
     def default_init_cfg(self) -> list[dict]:
@@ -104,26 +86,16 @@ class TokenHead(BaseHead):
         batch_data_samples: list[PoseDataSample],
         train_cfg: dict | None = None,
     ) -> dict[str, Tensor]:
-        """Losses of every cycle and between cycles, and the first cycle's accuracy."""
+        """:meth:`loss_of_cycles` of all cycles, which are run here."""
         layers = self.between_cycles.map_layers(self.num_cycles)
         cycles = self.run_cycles(feats, self.num_cycles, layers)
         return self.loss_of_cycles(cycles, batch_data_samples, train_cfg)
 
-    def loss_of_cycles(
-        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
-    ) -> dict[str, Tensor]:
-        """:meth:`loss` of cycles that were already run."""
-        weights = keypoint_weights(samples)
-        self.check_keypoints(weights.shape[1])
-        losses = {}
+    def supervised(self, cycles: list[Cycle]) -> Iterator[tuple[int, float, Tensor]]:
+        """Number, weight and output of each cycle that the ground truth trains."""
         for number, (cycle, weight) in enumerate(zip(cycles, self.cycle_weights), start=1):
             if weight:
-                for name, value in self.output_losses(cycle.output, samples, weights).items():
-                    losses[f'loss_{name}_cycle{number}'] = weight * value
-        losses.update(self.between_cycles([cycle.tokens for cycle in cycles]))
-        if (train_cfg or {}).get('compute_acc', True):
-            losses['acc_pose'] = self.accuracy(cycles[0].output, samples, weights)
-        return losses
+                yield number, weight, cycle.output
 
     def check_keypoints(self, found: int) -> None:
         """Compare the data's number of keypoints with the head's.
@@ -131,10 +103,11 @@ class TokenHead(BaseHead):
         Raises:
             ValueError: If they differ.
         """
-        if found != self.mct.num_keypoints:
+        if found != self.out_channels:
             raise ValueError(
-                f'the head predicts {self.mct.num_keypoints} keypoints, but the data has {found}: '
-                f'set model.head.num_keypoints={found}, or use the config for this data set'
+                f'the head predicts {self.out_channels} keypoints, but the data has {found}: set '
+                f'model.head.out_channels={found} (of a student model.student.head.out_channels), or '
+                'use the config for this data set'
             )
 
     def check_samples(self, samples: list[PoseDataSample]) -> None:
@@ -149,10 +122,11 @@ def keypoint_weights(samples: list[PoseDataSample]) -> Tensor:
     return torch.cat([sample.gt_instance_labels.keypoint_weights for sample in samples])
 
 
-def _token_mlp(embed_dims: int, hidden_dims: int | None, outputs: int) -> nn.Sequential:
+def token_mlp(embed_dims: int, hidden_dims: int | None, outputs: int) -> nn.Sequential:
     """LayerNorm and Linear, once or with a hidden layer between; no activation (as official)."""
     if hidden_dims is None:
         return nn.Sequential(nn.LayerNorm(embed_dims), nn.Linear(embed_dims, outputs))
+    check_counts(hidden_dims=hidden_dims)
     return nn.Sequential(
         nn.LayerNorm(embed_dims),
         nn.Linear(embed_dims, hidden_dims),
@@ -161,22 +135,47 @@ def _token_mlp(embed_dims: int, hidden_dims: int | None, outputs: int) -> nn.Seq
     )
 
 
-def _check_stride(input_size: tuple[int, int], in_featuremap_size: tuple[int, int]) -> None:
-    for name, size, cells in zip(('width', 'height'), input_size, in_featuremap_size):
-        if cells < 1 or size % cells:
+def check_codec(
+    codec: BaseKeypointCodec | None, target: str, in_featuremap_size: tuple[int, int]
+) -> None:
+    """Whether a head's codec makes the target that the head learns, for cells of whole pixels.
+
+    Raises:
+        TypeError, ValueError: If not.
+    """
+    tables = (getattr(codec, f'{kind}_mapping_table', {}) for kind in ('label', 'field'))
+    sizes = ('input_size', 'heatmap_size') if target == 'heatmaps' else ('input_size',)
+    if not any(target in table for table in tables) or not all(hasattr(codec, s) for s in sizes):
+        raise ValueError(
+            f'decoder is a {type(codec).__name__}: the head needs a codec that makes {target} and has '
+            f'{" and ".join(sizes)}'
+        )
+    check_sizes(in_featuremap_size=in_featuremap_size)
+    for name, size, cells in zip(('width', 'height'), codec.input_size, in_featuremap_size):
+        if size % cells:
             raise ValueError(
                 f"the input {name} ({size}) is no multiple of the feature map's ({cells}): "
-                f'input_size={tuple(input_size)} and in_featuremap_size='
+                f'input_size={tuple(codec.input_size)} and in_featuremap_size='
                 f'{tuple(in_featuremap_size)} must differ by the stride of the backbone'
             )
 
 
-def _check_cycles(num_cycles: int, weights: Sequence[float] | None) -> tuple[float, ...]:
-    if num_cycles < 1:
-        raise ValueError(f'num_cycles ({num_cycles}) must be at least 1')
-    weights = (1.0,) * num_cycles if weights is None else tuple(weights)
+def check_cycles(num_cycles: int, weights: Sequence[float] | None) -> tuple[float, ...]:
+    """The weight of each cycle's losses, 1 for all where none are given.
+
+    Raises:
+        TypeError, ValueError: If ``num_cycles`` is no count, or ``weights`` are not as many, or all 0.
+    """
+    check_counts(num_cycles=num_cycles)
+    if weights is None:
+        return (1.0,) * num_cycles
+    if not isinstance(weights, Sequence) or isinstance(weights, str):
+        raise TypeError(f'cycle_weights ({weights!r}) must be a list of numbers')
+    for weight in weights:
+        check_weights(cycle_weights=weight)
     if len(weights) != num_cycles or not any(weights):
         raise ValueError(
-            f'cycle_weights {weights} must hold {num_cycles} numbers (num_cycles), one of them not 0'
+            f'cycle_weights {tuple(weights)} must hold {num_cycles} numbers (num_cycles), one of them '
+            'not 0'
         )
-    return weights
+    return tuple(weights)

@@ -14,9 +14,10 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor
 
-from ..layers import at_least_float32
+from ..arguments import check_configs, check_counts
+from ..layers import MultiCycleTransformer, at_least_float32
 from .cycle_distillation import CycleDistillation
-from .token_head import TokenHead
+from .token_head import Cycle, TokenHead, check_codec, check_cycles, keypoint_weights, token_mlp
 
 
 @MODELS.register_module()
@@ -31,8 +32,8 @@ class TokenRegressionHead(TokenHead):
 
     Args:
         in_channels: Channels of the feature map.
+        out_channels: Number of keypoints K.
         in_featuremap_size: Width and height of the feature map: the input size over the stride.
-        num_keypoints: Number of keypoints K.
         decoder: Regression codec.
         patch_size: Rows and columns of a patch, in cells of the feature map.
         encoder: Arguments of :class:`~mmpose_sdpose.models.layers.TokenEncoder`.
@@ -52,14 +53,15 @@ class TokenRegressionHead(TokenHead):
         ((B, C, H, W),) -> (B, K, 3): x and y in units of the input size, and the score
 
     Raises:
-        ValueError: If sizes, cycles, weights or layers do not fit together.
+        TypeError, ValueError: If an argument is illegal by itself, or sizes, cycles, weights or layers
+            do not fit together.
     """
 
     def __init__(
         self,
         in_channels: int,
+        out_channels: int,
         in_featuremap_size: tuple[int, int],
-        num_keypoints: int,
         decoder: dict,
         patch_size: tuple[int, int] = (4, 3),
         encoder: dict | None = None,
@@ -74,20 +76,21 @@ class TokenRegressionHead(TokenHead):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or self.default_init_cfg)
-        self.decoder = KEYPOINT_CODECS.build(decoder)
+        check_counts(out_channels=out_channels)
+        check_configs(decoder=decoder, loss=loss, score_loss=score_loss)
+        self.out_channels = out_channels
+        self.decoder = decoder and KEYPOINT_CODECS.build(decoder)
+        check_codec(self.decoder, 'keypoint_labels', in_featuremap_size)
         self.loss_module = MODELS.build(loss or dict(type='SmoothL1Loss', use_target_weight=True))
         self.score_loss = score_loss and MODELS.build(score_loss)
-        self.build_tokens(
-            in_channels,
-            in_featuremap_size,
-            patch_size,
-            num_keypoints,
-            encoder,
-            hidden_dims,
-            5,
-            num_cycles,
-            cycle_weights,
-            CycleDistillation(visual_token_loss, keypoint_token_loss, attention_loss),
+        self.mct = MultiCycleTransformer(
+            in_channels, in_featuremap_size, patch_size, out_channels, encoder
+        )
+        self.mlp = token_mlp(self.mct.encoder.embed_dims, hidden_dims, outputs=5)
+        self.cycle_weights = check_cycles(num_cycles, cycle_weights)
+        self.num_cycles = num_cycles
+        self.between_cycles = CycleDistillation(
+            self.mct.attention_layout, visual_token_loss, keypoint_token_loss, attention_loss
         )
 
     @property
@@ -130,6 +133,8 @@ class TokenRegressionHead(TokenHead):
                 in coordinates and scores. ``shift_coords``: move the mirror's by a pixel first;
                 default: no, as official.
         """
+        if not batch_data_samples:
+            return []
         test_cfg = test_cfg or {}
         self.check_samples(batch_data_samples)
         if test_cfg.get('flip_test', False):
@@ -149,31 +154,37 @@ class TokenRegressionHead(TokenHead):
             instance.keypoint_scores = scores[None]
         return instances
 
-    def output_losses(
-        self, output: Tensor, samples: list[PoseDataSample], weights: Tensor
+    def loss_of_cycles(
+        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
     ) -> dict[str, Tensor]:
-        target = _target(samples)
-        coordinates, scores = output[..., :2].sigmoid(), output[..., 2]
-        if self.learns_residual:
-            value = self.loss_module(coordinates, output[..., 3:], target, weights[..., None])
-        else:
-            value = self.loss_module(coordinates, target, weights)
-        losses = dict(coordinate=value)
-        if self.score_loss is not None:
-            losses['score'] = self.score_loss(coordinates, scores, target, weights)
+        weights = keypoint_weights(samples)
+        self.check_keypoints(weights.shape[1])
+        # (B, K, 2), x and y in units of the input size
+        target = torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
+        losses = {}
+        for number, weight, output in self.supervised(cycles):
+            coordinates, scores = output[..., :2].sigmoid(), output[..., 2]
+            if self.learns_residual:
+                value = self.loss_module(coordinates, output[..., 3:], target, weights[..., None])
+            else:
+                value = self.loss_module(coordinates, target, weights)
+            losses[f'loss_coordinate_cycle{number}'] = weight * value
+            if self.score_loss is not None:
+                value = self.score_loss(coordinates, scores, target, weights)
+                losses[f'loss_score_cycle{number}'] = weight * value
+        losses.update(self.between_cycles([cycle.tokens for cycle in cycles]))
+        if (train_cfg or {}).get('compute_acc', True):
+            losses['acc_pose'] = _accuracy(cycles[0].output, target, weights)
         return losses
 
-    def accuracy(self, output: Tensor, samples: list[PoseDataSample], weights: Tensor) -> Tensor:
-        _, accuracy, _ = keypoint_pck_accuracy(
-            pred=to_numpy(output[..., :2].sigmoid()),
-            gt=to_numpy(_target(samples)),
-            mask=to_numpy(weights) > 0,
-            thr=0.05,
-            norm_factor=np.ones((len(output), 2), dtype=np.float32),
-        )
-        return torch.tensor(accuracy, device=output.device)
 
-
-def _target(samples: list[PoseDataSample]) -> Tensor:
-    """(B, K, 2), x and y in units of the input size."""
-    return torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
+def _accuracy(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """PCK at 0.05 of the input size, over joints with weight."""
+    _, accuracy, _ = keypoint_pck_accuracy(
+        pred=to_numpy(output[..., :2].sigmoid()),
+        gt=to_numpy(target),
+        mask=to_numpy(weights) > 0,
+        thr=0.05,
+        norm_factor=np.ones((len(output), 2), dtype=np.float32),
+    )
+    return torch.tensor(accuracy, device=output.device)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..arguments import check_counts
+
 
 class TokenAttention(nn.Module):
     """Multi-head self-attention over tokens, fused where nobody asks for the attention map.
@@ -15,12 +17,13 @@ class TokenAttention(nn.Module):
         (B, N, D) -> (B, N, D)
 
     Raises:
-        ValueError: If ``embed_dims`` is no multiple of ``num_heads``.
+        TypeError, ValueError: If one is no count, or ``embed_dims`` no multiple of ``num_heads``.
     """
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
-        if num_heads < 1 or embed_dims % num_heads:
+        check_counts(embed_dims=embed_dims, num_heads=num_heads)
+        if embed_dims % num_heads:
             raise ValueError(
                 f'embed_dims ({embed_dims}) must be a multiple of num_heads ({num_heads})'
             )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..arguments import check_counts
 from .channel_gates import channel_gate
 
 
@@ -26,8 +27,8 @@ class ChannelAttentionUnit(nn.Module):
         (B, in_channels, H, W) -> (B, out_channels, H, W)
 
     Raises:
-        ValueError: If a width or ``groups`` is not positive, ``groups`` does not divide
-            ``mid_channels``, or from the gate.
+        TypeError, ValueError: If one is no count, ``groups`` does not divide ``mid_channels``, or
+            from the gate.
     """
 
     def __init__(
@@ -40,7 +41,17 @@ class ChannelAttentionUnit(nn.Module):
         reduction: int = 16,
     ) -> None:
         super().__init__()
-        _check_widths(in_channels, mid_channels, out_channels, groups)
+        check_counts(
+            in_channels=in_channels,
+            mid_channels=mid_channels,
+            out_channels=out_channels,
+            groups=groups,
+            reduction=reduction,
+        )
+        if mid_channels % groups:
+            raise ValueError(
+                f'mid_channels ({mid_channels}) must be a multiple of groups ({groups})'
+            )
         self.squeeze = _conv_norm(in_channels, mid_channels)
         self.group_conv = _conv_norm(mid_channels, mid_channels, kernel_size=3, groups=groups)
         self.expand = _conv_norm(mid_channels, out_channels)
@@ -70,17 +81,3 @@ def _conv_norm(
         ),
         nn.BatchNorm2d(out_channels),
     )
-
-
-def _check_widths(in_channels: int, mid_channels: int, out_channels: int, groups: int) -> None:
-    sizes = dict(
-        in_channels=in_channels,
-        mid_channels=mid_channels,
-        out_channels=out_channels,
-        groups=groups,
-    )
-    for name, value in sizes.items():
-        if value < 1:
-            raise ValueError(f'{name} ({value}) must be at least 1')
-    if mid_channels % groups:
-        raise ValueError(f'mid_channels ({mid_channels}) must be a multiple of groups ({groups})')

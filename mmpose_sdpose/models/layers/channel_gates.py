@@ -4,6 +4,8 @@ import math
 
 from torch import Tensor, nn
 
+from ..arguments import check_counts
+
 
 class SqueezeExcitation(nn.Module):
     """Weigh each channel by what a two-layer MLP makes of all channel means.
@@ -19,12 +21,13 @@ class SqueezeExcitation(nn.Module):
         (B, channels, H, W) -> (B, channels, H, W)
 
     Raises:
-        ValueError: If ``reduction`` does not divide ``channels``.
+        TypeError, ValueError: If one is no count, or ``reduction`` does not divide ``channels``.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
-        if reduction < 1 or channels < 1 or channels % reduction:
+        check_counts(channels=channels, reduction=reduction)
+        if channels % reduction:
             raise ValueError(f'channels ({channels}) must be a multiple of reduction ({reduction})')
         self.squeeze = nn.Linear(channels, channels // reduction)
         self.relu = nn.ReLU(inplace=True)
@@ -49,7 +52,7 @@ class EfficientChannelAttention(nn.Module):
         (B, channels, H, W) -> (B, channels, H, W)
 
     Raises:
-        ValueError: If ``channels`` is below 1.
+        TypeError, ValueError: If ``channels`` is no count.
     """
 
     def __init__(self, channels: int) -> None:
@@ -65,8 +68,7 @@ class EfficientChannelAttention(nn.Module):
 
 def eca_kernel_size(channels: int) -> int:
     """ECA-Net's kernel: the odd number nearest to ``(log2(channels) + 1) / 2``, up on a tie."""
-    if channels < 1:
-        raise ValueError(f'channels ({channels}) must be at least 1')
+    check_counts(channels=channels)
     return 2 * math.floor((math.log2(channels) + 1) / 4) + 1
 
 
@@ -80,7 +82,7 @@ def channel_gate(gate: str | None, channels: int, reduction: int = 16) -> nn.Mod
         reduction: Of squeeze-excitation; the others have none.
 
     Raises:
-        ValueError: If there is no gate of that name, or from the gate.
+        TypeError, ValueError: If there is no gate of that name, or from the gate.
     """
     if gate is None:
         return nn.Identity()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..arguments import check_counts, check_dicts, check_sizes
 from .position import sine_position_table
 from .token_encoder import TokenEncoder
 
@@ -48,13 +49,14 @@ class MultiCycleTransformer(nn.Module):
         in_featuremap_size: Width and height of the feature map, in cells.
         patch_size: Rows and columns of a patch, in cells; must divide the feature map.
         num_keypoints: Number of keypoint tokens K.
-        encoder: Arguments of :class:`TokenEncoder`.
+        encoder: Arguments of :class:`TokenEncoder`; what is left out has its default.
 
     Shape:
         (B, in_channels, H, W) -> :class:`Tokens` of each cycle
 
     Raises:
-        ValueError: If the patches do not tile the feature map, or a later feature map has another size.
+        TypeError, ValueError: If a size is no count, or the patches do not tile the feature map; from
+            the encoder; or when a later feature map has another size.
     """
 
     def __init__(
@@ -63,14 +65,17 @@ class MultiCycleTransformer(nn.Module):
         in_featuremap_size: tuple[int, int],
         patch_size: tuple[int, int],
         num_keypoints: int,
-        encoder: dict,
+        encoder: dict | None = None,
     ) -> None:
         super().__init__()
+        check_counts(in_channels=in_channels, num_keypoints=num_keypoints)
+        check_sizes(in_featuremap_size=in_featuremap_size, patch_size=patch_size)
+        check_dicts(encoder=encoder)
         self.in_featuremap_size = tuple(in_featuremap_size)
         self.num_keypoints = num_keypoints
         width, height = in_featuremap_size
         self.grid_size = _grid_size((height, width), patch_size)
-        self.encoder = TokenEncoder(**encoder)
+        self.encoder = TokenEncoder(**(encoder or {}))
         embed_dims = self.encoder.embed_dims
         self.keypoint_tokens = nn.Parameter(torch.zeros(1, num_keypoints, embed_dims))
         self.patch_embed = nn.Conv2d(in_channels, embed_dims, patch_size, stride=patch_size)
@@ -117,7 +122,7 @@ class MultiCycleTransformer(nn.Module):
 def _grid_size(feature_size: tuple[int, int], patch_size: tuple[int, int]) -> tuple[int, int]:
     """Token rows and columns, if the patches tile the feature map without rest."""
     for name, size, patch in zip(('rows', 'columns'), feature_size, patch_size):
-        if patch < 1 or size % patch:
+        if size % patch:
             raise ValueError(
                 f'the feature map has {size} {name}, which patch_size={tuple(patch_size)} '
                 f'(rows, columns) does not divide: choose a divisor of {size} or another input size'

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..arguments import check_counts, check_positive
+
 
 def sine_position_table(
     height: int, width: int, embed_dims: int, temperature: float = 10000.0
@@ -24,8 +26,11 @@ def sine_position_table(
         (1, height * width, D), tokens row by row
 
     Raises:
-        ValueError: If ``embed_dims`` is no multiple of 4.
+        TypeError, ValueError: If a size is no count, ``embed_dims`` no multiple of 4, or
+            ``temperature`` not above 0.
     """
+    check_counts(height=height, width=width, embed_dims=embed_dims)
+    check_positive(temperature=temperature)
     if embed_dims % 4:
         raise ValueError(f'embed_dims ({embed_dims}) must be a multiple of 4')
     half = embed_dims // 2

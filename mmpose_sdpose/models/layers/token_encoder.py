@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ..arguments import check_counts, check_positive
 from .attention import TokenAttention
 
 
@@ -17,10 +18,15 @@ class TokenEncoderLayer(nn.Module):
 
     Shape:
         (B, N, D) -> (B, N, D)
+
+    Raises:
+        TypeError, ValueError: If ``mlp_ratio`` leaves no hidden unit, or from the attention.
     """
 
     def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float) -> None:
         super().__init__()
+        check_counts(embed_dims=embed_dims)
+        check_positive(mlp_ratio=mlp_ratio)
         hidden_dims = int(embed_dims * mlp_ratio)
         if hidden_dims < 1:
             raise ValueError(f'mlp_ratio ({mlp_ratio}) must leave at least one hidden unit')
@@ -58,15 +64,14 @@ class TokenEncoder(nn.Module):
         tokens (B, N, D), position (1, N, D) -> (B, N, D)
 
     Raises:
-        ValueError: If ``depth`` is below 1, or from the layers.
+        TypeError, ValueError: If ``depth`` is no count, or from the layers.
     """
 
     def __init__(
         self, embed_dims: int = 192, depth: int = 12, num_heads: int = 8, mlp_ratio: float = 3.0
     ) -> None:
         super().__init__()
-        if depth < 1:
-            raise ValueError(f'depth ({depth}) must be at least 1')
+        check_counts(depth=depth)
         self.embed_dims = embed_dims
         self.num_heads = num_heads
         self.layers = nn.ModuleList(

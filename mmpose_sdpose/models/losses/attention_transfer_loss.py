@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..arguments import check_flags, check_sizes, check_weights
 from ..layers import AttentionLayout, AttentionMaps, at_least_float32
 
 
@@ -34,7 +35,7 @@ class AttentionTransferLoss(nn.Module):
         student, teacher: maps (B, heads, K + N, K + N), of their own heads and N -> ()
 
     Raises:
-        ValueError: If an option is unknown, or from :meth:`check`.
+        TypeError, ValueError: If an option is unknown or no such thing, or from :meth:`check`.
     """
 
     def __init__(
@@ -46,13 +47,11 @@ class AttentionTransferLoss(nn.Module):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        if distance not in _DISTANCES:
+        if distance not in sorted(_DISTANCES):
             raise ValueError(f'distance ({distance!r}) must be one of {sorted(_DISTANCES)}')
-        if not layer_pairs or any(len(pair) != 2 or min(pair) < 1 for pair in layer_pairs):
-            raise ValueError(
-                f'layer_pairs ({layer_pairs}) must hold pairs (student, teacher) counted from 1'
-            )
-        self.layer_pairs = [tuple(pair) for pair in layer_pairs]
+        check_flags(each_head=each_head, whole_map=whole_map)
+        check_weights(loss_weight=loss_weight)
+        self.layer_pairs = _pairs(layer_pairs)
         self.distance = _DISTANCES[distance]
         self.each_head = each_head
         self.whole_map = whole_map
@@ -102,7 +101,7 @@ class AttentionTransferLoss(nn.Module):
                 if teacher.grid_size != student.grid_size:
                     theirs = _resample(theirs, teacher.grid_size, student.grid_size)
                 theirs = _normalise(theirs)
-            total = total + self.distance(_normalise(ours), theirs)
+            total = total + self.distance(_normalise(ours.clamp(min=_LEAST)), theirs)
         return self.loss_weight * total
 
     def _select(self, maps: Tensor, grid_size: tuple[int, int]) -> Tensor:
@@ -112,6 +111,23 @@ class AttentionTransferLoss(nn.Module):
             maps = maps[..., :num_keypoints, num_keypoints:]
         maps = at_least_float32(maps)
         return maps if self.each_head else maps.mean(1, keepdim=True)
+
+
+# A student's attention below this counts as this: of smaller values, which softmax gives until it
+# underflows, the gradients of logarithm and quotient are beyond float32.
+_LEAST = 1e-30
+
+
+def _pairs(layer_pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    wrong = f'layer_pairs ({layer_pairs!r}) must hold pairs (student, teacher) counted from 1'
+    if not isinstance(layer_pairs, Sequence) or not layer_pairs:
+        raise ValueError(wrong)
+    try:
+        for pair in layer_pairs:
+            check_sizes(layer_pairs=pair)
+    except (TypeError, ValueError) as error:
+        raise ValueError(wrong) from error
+    return [tuple(pair) for pair in layer_pairs]
 
 
 def _normalise(maps: Tensor) -> Tensor:
@@ -126,8 +142,7 @@ def _resample(maps: Tensor, grid: tuple[int, int], wanted: tuple[int, int]) -> T
 
 def _kl(student: Tensor, teacher: Tensor) -> Tensor:
     """Divergence from teacher to student; a column the teacher never looks at counts nothing."""
-    floor = torch.finfo(student.dtype).tiny
-    ratio = teacher.clamp(min=floor).log() - student.clamp(min=floor).log()
+    ratio = teacher.clamp(min=torch.finfo(teacher.dtype).tiny).log() - student.log()
     return (teacher * ratio).sum(-1).mean()
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..arguments import check_flags, check_weights
+
 
 @MODELS.register_module()
 class HeatmapCrossEntropyLoss(nn.Module):
@@ -17,12 +19,17 @@ class HeatmapCrossEntropyLoss(nn.Module):
 
     Shape:
         logits (B, K, H, W), target (B, K, H, W), weights (B, K) -> (), the mean over B and K
+
+    Raises:
+        TypeError, ValueError: If an option is no such thing.
     """
 
     expects_logits = True
 
     def __init__(self, use_target_weight: bool = True, loss_weight: float = 1.0) -> None:
         super().__init__()
+        check_flags(use_target_weight=use_target_weight)
+        check_weights(loss_weight=loss_weight)
         self.use_target_weight = use_target_weight
         self.loss_weight = loss_weight
 

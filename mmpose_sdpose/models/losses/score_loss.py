@@ -4,6 +4,7 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..arguments import check_positive, check_sizes, check_weights
 from ..layers import at_least_float32
 
 
@@ -19,10 +20,14 @@ class ScoreLoss(nn.Module):
 
     Shape:
         coordinates (B, K, 2) in [0, 1], scores (B, K), heatmaps (B, K, H, W), weights (B, K) -> ()
+
+    Raises:
+        TypeError, ValueError: If ``loss_weight`` is no finite number of at least 0.
     """
 
     def __init__(self, loss_weight: float = 0.01) -> None:
         super().__init__()
+        check_weights(loss_weight=loss_weight)
         self.loss_weight = loss_weight
 
     def forward(
@@ -46,6 +51,9 @@ class LocalizationScoreLoss(nn.Module):
 
     Shape:
         coordinates (B, K, 2) in [0, 1], scores (B, K), target (B, K, 2), weights (B, K) -> ()
+
+    Raises:
+        TypeError, ValueError: If ``sigma`` is not above 0, or another option no such thing.
     """
 
     def __init__(
@@ -55,8 +63,9 @@ class LocalizationScoreLoss(nn.Module):
         loss_weight: float = 0.01,
     ) -> None:
         super().__init__()
-        if sigma <= 0:
-            raise ValueError(f'sigma ({sigma}) must be above 0')
+        check_positive(sigma=sigma)
+        check_sizes(heatmap_size=heatmap_size)
+        check_weights(loss_weight=loss_weight)
         self.sigma = sigma
         self.heatmap_size = tuple(heatmap_size)
         self.loss_weight = loss_weight

@@ -4,6 +4,8 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..arguments import check_weights
+
 
 @MODELS.register_module()
 class SimulatedHeatmapLoss(nn.Module):
@@ -18,10 +20,14 @@ class SimulatedHeatmapLoss(nn.Module):
     Shape:
         coordinates (B, K, 2) in [0, 1], sigmas (B, K, 2) in cells, heatmaps (B, K, H, W),
         weights (B, K) -> ()
+
+    Raises:
+        TypeError, ValueError: If ``loss_weight`` is no finite number of at least 0.
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
+        check_weights(loss_weight=loss_weight)
         self.loss_weight = loss_weight
 
     def forward(

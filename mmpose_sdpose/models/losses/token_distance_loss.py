@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ..arguments import check_flags, check_weights
+
 
 @MODELS.register_module()
 class TokenDistanceLoss(nn.Module):
@@ -19,10 +21,15 @@ class TokenDistanceLoss(nn.Module):
 
     Shape:
         student, teacher (B, N, D) -> ()
+
+    Raises:
+        TypeError, ValueError: If an option is no such thing.
     """
 
     def __init__(self, loss_weight: float = 5e-6, detach_teacher: bool = False) -> None:
         super().__init__()
+        check_flags(detach_teacher=detach_teacher)
+        check_weights(loss_weight=loss_weight)
         self.loss_weight = loss_weight
         self.detach_teacher = detach_teacher
 

@@ -5,21 +5,21 @@ Example::
     from sdpose_runtime import PoseModel
 
     model = PoseModel('sdpose-t.onnx', threads=2)
-    result = model(cv2.imread('photo.jpg'), [[10, 20, 110, 320]])
-    result.keypoints, result.scores  # (P, K, 2) in pixels of the photo, (P, K)
+    people = model(cv2.imread('photo.jpg'), [[10, 20, 110, 320]])
+    people.keypoints, people.scores  # (P, K, 2) in pixels of the photo, (P, K)
 
 Neither PyTorch nor MMEngine nor MMPose is imported. ``sdpose-runtime --help`` is the command line, also
 as ``python -m sdpose_runtime``.
 """
 
 try:
-    from .boxes import Boxes, BoxFile, WholeImage
+    from .box_file import BoxFile
+    from .boxes import Boxes, WholeImage
     from .detector import Detector
     from .drawing import draw_people
     from .model_file import ModelInfo
     from .people import People
-    from .pose_model import PoseModel, PoseResult
-    from .stopwatch import Stopwatch
+    from .pose_model import PoseModel, Stopwatch
 except ModuleNotFoundError as error:
     raise ImportError(
         f'{__name__} needs NumPy and OpenCV ({error}): pip install "mmpose_sdpose[runtime]"',
@@ -33,7 +33,6 @@ __all__ = [
     'ModelInfo',
     'People',
     'PoseModel',
-    'PoseResult',
     'Stopwatch',
     'WholeImage',
     'draw_people',

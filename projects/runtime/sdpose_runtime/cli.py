@@ -3,47 +3,150 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
 
-from .arguments import RESULTS, WHOLE_IMAGE, parse_args
-from .boxes import BoxFile, BoxSource, WholeImage
-from .detector import Detector
-from .outputs import planned_outputs
-from .pipeline import PipelineOptions, PosePipeline
+from .box_file import BoxFile
+from .boxes import BoxSource, WholeImage
+from .detector import INPUT_STYLES, Detector
+from .outputs import ResultFile, planned_outputs
+from .pipeline import DETECT_EVERY, PipelineOptions, PosePipeline
 from .pose_model import PoseModel
-from .progress import Progress
-from .results import CocoResults
-from .run import Run, Summary
-from .sources import Source, open_sources
+from .run import Progress, Run, StopSignals, say
+from .sources import ImageFile, Source, open_sources
+
+DESCRIPTION = """Poses of people in images, folders, videos, a camera or a network stream, by a model
+from an ONNX file. Needs NumPy, OpenCV and ONNX Runtime alone."""
+EXIT_CODES = """Exit code: 0 if all went well, 1 if something was passed over or could not be written, 2
+if nothing was begun, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Pictures, video and results
+of the frames until then are kept. Ctrl-C is the way to end a camera or a stream: alone it gives 0."""
+RESULTS = 'keypoints.json'
+WHOLE_IMAGE = 'whole-image'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
     _quieten_opencv()
-    try:
-        sources = open_sources(args.inputs)
-        run = _prepare(args, sources)
-    except (ImportError, OSError, ValueError) as error:
-        return _fail(error, 2)
-    try:
-        summary = run(sources, Progress(_total(sources, args.max_frames)))
-        if args.json:
-            run.results.write(args.out / RESULTS)
-    except (OSError, RuntimeError) as error:
-        return _fail(error, 1)
-    except KeyboardInterrupt:
-        return _fail('stopped; finished pictures and videos are kept, no results are written', 130)
-    _conclude(run, summary, args)
-    return 1 if summary.passed_over else 0
+    progress = Progress(None)
+    with _Remarks(progress):
+        try:
+            sources = open_sources(args.inputs)
+            run, results = _prepare(args, sources)
+        except (ImportError, MemoryError, OSError, ValueError) as error:
+            return _fail(error, 2)
+        except KeyboardInterrupt:
+            return _fail('stopped before anything was begun', 130)
+        return _process(args, sources, run, results, progress)
 
 
-def _prepare(args: argparse.Namespace, sources: list[Source]) -> Run:
-    """Everything that can be wrong before the first frame is found here.
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line of ``sdpose-runtime``."""
+    parser = argparse.ArgumentParser(
+        prog='sdpose-runtime', description=DESCRIPTION, epilog=EXIT_CODES
+    )
+    parser.add_argument('model', help='written by `mim run mmpose_sdpose export_onnx`')
+    parser.add_argument(
+        'inputs',
+        nargs='+',
+        metavar='INPUT',
+        help='image, folder of images, video, number of a camera, or address (rtsp://, http://)',
+    )
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results go')
+    parser.add_argument(
+        '--boxes',
+        default=WHOLE_IMAGE,
+        metavar='FILE|whole-image|DETECTOR.onnx',
+        help='where people are: COCO-style file (for images; people are its category "person", else its '
+        'only category, else 1), one person that fills the image (default), or a detector (YOLOX or '
+        'RTMDet)',
+    )
+    _add_output_options(parser)
+    _add_pose_options(parser)
+    _add_video_options(parser)
+    _add_machine_options(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('output')
+    group.add_argument('--json', action='store_true', help=f'write DIR/{RESULTS}, COCO results')
+    group.add_argument('--no-pictures', action='store_true', help='draw nothing')
+    group.add_argument(
+        '--show-fps', action='store_true', help='speed, in videos and by stage at the end'
+    )
+    group.add_argument('--force', action='store_true', help='write over what is there')
+
+
+def _add_pose_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('people')
+    group.add_argument(
+        '--threshold',
+        type=float,
+        default=0.3,
+        metavar='SCORE',
+        help='keypoints below are not drawn, nor followed (default 0.3)',
+    )
+    group.add_argument(
+        '--box-threshold',
+        type=float,
+        default=0.3,
+        metavar='SCORE',
+        help='boxes below are left out (default 0.3; 0 for an evaluation)',
+    )
+    group.add_argument(
+        '--nms',
+        type=float,
+        default=0.9,
+        metavar='SIMILARITY',
+        help='poses more alike are one person (default 0.9, as CocoMetric)',
+    )
+    group.add_argument(
+        '--detector-input',
+        choices=list(INPUT_STYLES),
+        help='how the detector wants its input normalised (default: by its outputs)',
+    )
+
+
+def _add_video_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('video, camera and stream')
+    group.add_argument(
+        '--track',
+        action='store_true',
+        help='follow people by their keypoints; numbers are drawn and go into the results',
+    )
+    group.add_argument(
+        '--detect-every',
+        type=int,
+        metavar='N',
+        help=f'frames from one detection to the next, with tracking (default {DETECT_EVERY})',
+    )
+    group.add_argument('--one-euro', action='store_true', help='smooth keypoints over time')
+    group.add_argument(
+        '--min-cutoff', type=float, default=1.0, metavar='HZ', help='lower: steadier at rest'
+    )
+    group.add_argument('--beta', type=float, default=10.0, help='higher: less lag in motion')
+    group.add_argument('--max-frames', type=int, metavar='N', help='stop a video or camera there')
+
+
+def _add_machine_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('machine')
+    group.add_argument('--threads', type=int, metavar='N', help='CPU threads (default: all cores)')
+    group.add_argument(
+        '--provider',
+        action='append',
+        metavar='NAME',
+        help="ONNX Runtime's, e.g. CUDAExecutionProvider; may be given several times",
+    )
+
+
+def _prepare(args: argparse.Namespace, sources: list[Source]) -> tuple[Run, ResultFile | None]:
+    """The run, and where its results go; what can be wrong before the first frame is found here.
 
     Raises:
         OSError, ValueError: If it is.
@@ -52,26 +155,32 @@ def _prepare(args: argparse.Namespace, sources: list[Source]) -> Run:
         raise ValueError('with --no-pictures and without --json there is nothing to do')
     if args.max_frames is not None and args.max_frames < 1:
         raise ValueError(f'--max-frames ({args.max_frames}) must be 1 or more')
-    if args.threads is not None:
-        cv2.setNumThreads(max(1, args.threads))
     _check_outputs(args, sources)
     model = PoseModel(args.model, args.threads, args.provider)
+    if args.threads is not None:
+        cv2.setNumThreads(args.threads)
     boxes = _open_boxes(args, sources)
     options = PipelineOptions(
         threshold=args.threshold,
         box_threshold=args.box_threshold,
         similarity=args.nms,
-        flip_test=args.flip_test,
         track=args.track,
         detect_every=args.detect_every,
         one_euro=args.one_euro,
         min_cutoff=args.min_cutoff,
         beta=args.beta,
     )
-    results = CocoResults(boxes.image_id if isinstance(boxes, BoxFile) else None)
-    folder = None if args.no_pictures else args.out
     pipeline = PosePipeline(model, boxes, options)
-    return Run(pipeline, folder, results, args.show_fps, args.max_frames)
+    folder = None if args.no_pictures else args.out
+    run = Run(pipeline, folder, args.show_fps, args.max_frames)
+    return run, _open_results(args, boxes)
+
+
+def _open_results(args: argparse.Namespace, boxes: BoxSource) -> ResultFile | None:
+    if not args.json:
+        return None
+    image_id = boxes.image_id if isinstance(boxes, BoxFile) else None
+    return ResultFile(args.out / RESULTS, image_id)
 
 
 def _check_outputs(args: argparse.Namespace, sources: list[Source]) -> None:
@@ -93,11 +202,35 @@ def _open_boxes(args: argparse.Namespace, sources: list[Source]) -> BoxSource:
         return Detector(args.boxes, args.detector_input, args.threads, args.provider)
     boxes = BoxFile(args.boxes)
     for source in sources:
-        if source.is_video:
+        if not isinstance(source, ImageFile):
             raise ValueError(f'a box file is for images, and {source.name} is none: use a detector')
-    if not any(boxes.image_id(source.path.name) is not None for source in sources):
-        raise ValueError(f'{args.boxes} has boxes for none of the images: are they its images?')
+    boxes.check_images(sources)
     return boxes
+
+
+def _process(
+    args: argparse.Namespace,
+    sources: list[Source],
+    run: Run,
+    results: ResultFile | None,
+    progress: Progress,
+) -> int:
+    """The run itself, to its end or a signal; the exit code."""
+    progress.begin(_total(sources, args.max_frames))
+    with StopSignals() as stop:
+        try:
+            with results or nullcontext():
+                run(sources, results, progress, stop)
+        except (OSError, RuntimeError) as error:
+            progress.close()
+            return _fail(error, 1)
+        except KeyboardInterrupt:
+            progress.close()
+            return _fail('stopped at once: a video that was being written is not kept', 130)
+        _conclude(run, args, progress, stop.number)
+    if stop.number is not None:
+        return 128 + stop.number
+    return 1 if run.summary.passed_over or run.pipeline.left_out else 0
 
 
 def _total(sources: list[Source], max_frames: int | None) -> int | None:
@@ -118,19 +251,50 @@ def _quieten_opencv() -> None:
     module.setLogLevel(0)
 
 
-def _conclude(run: Run, summary: Summary, args: argparse.Namespace) -> None:
-    lines = [
-        f'{summary.frames} frames, {summary.people} people, {run.progress.rate:.1f} frames a second'
-        + (f', {summary.passed_over} passed over' if summary.passed_over else '')
-        + f'; in {args.out}'
+class _Remarks(logging.Handler):
+    """What the package logs becomes lines beside the progress, for the time of a ``with`` block."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+        self.logger = logging.getLogger(__package__)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.progress.report(f'runtime: {record.getMessage()}')
+
+    def __enter__(self) -> _Remarks:
+        self.logger.addHandler(self)
+        self.logger.propagate = False
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.logger.removeHandler(self)
+        self.logger.propagate = True
+
+
+def _conclude(run: Run, args: argparse.Namespace, progress: Progress, stopped: int | None) -> None:
+    summary, pipeline = run.summary, run.pipeline
+    if stopped is not None:
+        progress.report(f'runtime: stopped; what was done until then is in {args.out}')
+    elif pipeline.poor and not summary.people and not pipeline.left_out:
+        progress.report(
+            f'runtime: nobody was found: all {pipeline.poor} boxes score below --box-threshold '
+            f'({args.box_threshold})'
+        )
+    counts = [
+        f'{summary.frames} frames, {summary.people} people, {progress.rate:.1f} frames a second',
+        f'{summary.passed_over} passed over' * bool(summary.passed_over),
+        f'{pipeline.left_out} left out for NaN, infinite or absurd boxes or keypoints'
+        * bool(pipeline.left_out),
     ]
+    lines = [', '.join(filter(None, counts)) + f'; in {args.out}']
     if args.show_fps and summary.frames:
         stages = run.stopwatch.seconds.items()
         shares = [f'{name} {1000 * s / summary.frames:.1f}' for name, s in stages]
         lines.append(f'milliseconds a frame: {", ".join(shares)}')
-    sys.stdout.write('\n'.join(lines) + '\n')
+    say(sys.stdout, '\n'.join(lines) + '\n')
 
 
 def _fail(error: object, code: int) -> int:
-    sys.stderr.write(f'runtime: {error}\n')
+    say(sys.stderr, f'runtime: {str(error) or type(error).__name__}\n')
     return code

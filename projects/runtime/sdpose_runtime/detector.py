@@ -9,14 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .boxes import Boxes
-from .sessions import open_session, run_session
+from .boxes import Boxes, box_overlaps
+from .sessions import check_outputs, image_input, open_session, run_session
 from .sources import Frame
 
-PERSON = 0  # the class of people in COCO's order
+PERSON_CLASS = 0  # the class of people in COCO's order
 #: Width and height of the input, where the file leaves them open.
 DEFAULT_SIZE = (640, 640)
 YOLOX_STRIDES = (8, 16, 32)
+#: The best so many are taken, of a detector that finds people everywhere.
+MOST_PEOPLE = 1000
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Detector:
     - Two outputs (1, N, 5) and (1, N): boxes ``[left, top, right, bottom, score]`` in pixels of the
       input, and their classes, as MMDeploy writes RTMDet and others, overlaps already suppressed.
 
-    The image is scaled to fit, at the input's top left, the rest filled with 114. Class 0 is people.
+    The image is scaled to fit, at the input's top left, the rest filled with 114. Class 0 is people, of
+    whom the best 1,000 are taken. Boxes that are no numbers are given back as they are.
 
     Args:
         path: The file.
@@ -72,11 +75,12 @@ class Detector:
             raise ValueError(
                 f'{path} has {len(outputs)} outputs: expected 1 (YOLOX) or 2 (boxes and classes)'
             )
+        check_outputs(self.session, path)
         self.path = path
         self.is_raw = len(outputs) == 1
         self.style = INPUT_STYLES[style or ('yolox' if self.is_raw else 'rtmdet')]
         self.lowest_score = lowest_score
-        self.size = _size(self.session.get_inputs()[0].shape)
+        self.size = image_input(self.session, path).size or DEFAULT_SIZE
         try:  # outputs of another shape show at once
             self(Frame('trial', np.zeros((8, 8, 3), np.uint8)))
         except RuntimeError as error:
@@ -88,7 +92,8 @@ class Detector:
         corners, scores = self._read_raw(*outputs) if self.is_raw else self._read(*outputs)
         height, width = frame.image.shape[:2]
         corners = (corners / zoom).clip(0, np.array([width, height] * 2, np.float32))
-        return Boxes(corners.astype(np.float32), scores.astype(np.float32))
+        best = np.argsort(-scores, kind='stable')[:MOST_PEOPLE]
+        return Boxes(corners[best].astype(np.float32), scores[best].astype(np.float32))
 
     def _letterbox(self, image: np.ndarray) -> tuple[np.ndarray, float]:
         """The network's input (1, 3, H, W), and by how much the image was scaled for it."""
@@ -107,23 +112,28 @@ class Detector:
                 f'{self.path} gives outputs of shape {first.shape} and {second.shape}: '
                 'expected boxes (1, N, 5) and classes (1, N)'
             )
-        wanted = (classes[0] == PERSON) & (boxes[0, :, 4] >= self.lowest_score)
+        if boxes.shape[:2] != classes.shape or len(boxes) != 1:
+            raise ValueError(f'{self.path} gives {boxes.shape} boxes and {classes.shape} classes')
+        wanted = (classes[0] == PERSON_CLASS) & ~(boxes[0, :, 4] < self.lowest_score)
         return boxes[0, wanted, :4], boxes[0, wanted, 4]
 
     def _read_raw(self, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         cells, strides = _yolox_cells(*self.size)
-        if output.ndim != 3 or output.shape[1] != len(cells) or output.shape[2] < 6:
+        if output.ndim != 3 or output.shape[:2] != (1, len(cells)) or output.shape[2] < 6:
             raise ValueError(
                 f'{self.path} gives an output of shape {output.shape}: expected that of YOLOX, '
                 f'(1, {len(cells)}, 5 + classes)'
             )
-        scores = output[0, :, 4] * output[0, :, 5 + PERSON]
-        wanted = scores >= self.lowest_score
+        scores = output[0, :, 4] * output[0, :, 5 + PERSON_CLASS]
+        wanted = ~(scores < self.lowest_score)
         boxes, strides, scores = output[0, wanted], strides[wanted, None], scores[wanted]
         centers = (boxes[:, :2] + cells[wanted]) * strides
-        half = 0.5 * np.exp(boxes[:, 2:4]) * strides
-        corners = np.concatenate([centers - half, centers + half], axis=1)
-        kept = suppress_overlaps(corners, scores)
+        with np.errstate(over='ignore', invalid='ignore'):  # what comes of it is left out later
+            half = 0.5 * np.exp(boxes[:, 2:4]) * strides
+            corners = np.concatenate([centers - half, centers + half], axis=1)
+        finite = np.isfinite(corners).all(axis=1) & np.isfinite(scores)
+        kept = np.flatnonzero(finite)[suppress_overlaps(corners[finite], scores[finite])]
+        kept = np.concatenate([kept, np.flatnonzero(~finite)])
         return corners[kept], scores[kept]
 
 
@@ -137,15 +147,6 @@ def suppress_overlaps(corners: np.ndarray, scores: np.ndarray, limit: float = 0.
     return np.array(kept, np.int64)
 
 
-def box_overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union of every pair of boxes: (P, 4), (Q, 4) -> (P, Q)."""
-    corner = np.maximum(first[:, None, :2], second[None, :, :2])
-    opposite = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (opposite - corner).clip(0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
-
-
 def _yolox_cells(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Column and row of every cell (N, 2), and its stride (N,), in YOLOX's order."""
     cells, strides = [], []
@@ -154,11 +155,3 @@ def _yolox_cells(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
         cells.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
         strides.append(np.full(columns.size, stride))
     return np.concatenate(cells), np.concatenate(strides)
-
-
-def _size(shape: list[object]) -> tuple[int, int]:
-    """Width and height of an input (1, 3, H, W)."""
-    if len(shape) != 4:
-        raise ValueError(f'a detector takes images (1, 3, H, W), not {shape}')
-    sides = (shape[3], shape[2])
-    return sides if all(isinstance(side, int) for side in sides) else DEFAULT_SIZE

@@ -9,13 +9,30 @@ import numpy as np
 
 from .model_file import ModelInfo
 from .people import People
-from .side_colours import side_colour
 
+Colour = tuple[int, int, int]
+
+#: Blue, green, red.
+SIDES: dict[str, Colour] = {'left': (80, 170, 255), 'right': (255, 160, 60)}
+MIDDLE: Colour = (90, 220, 90)
 OUTLINE = (30, 30, 30)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 #: Keypoints that must be shown for the person's number to be.
 NUMBERED = 3
 SHIFT = 3  # coordinates are given in eighths of a pixel
+
+
+def side_colour(first: str, second: str) -> Colour:
+    """Blue, green and red of a link between two keypoints: by the side that both are on.
+
+    Args:
+        first: Name of a keypoint.
+        second: Name of the other; the same for a keypoint by itself.
+    """
+    for side, colour in SIDES.items():
+        if side in first and side in second:
+            return colour
+    return MIDDLE
 
 
 def draw_people(
@@ -27,12 +44,15 @@ def draw_people(
         image: (H, W, 3), BGR, uint8.
         people: Their poses; numbers are written beside those who are followed.
         info: The model, for names and skeleton.
-        threshold: Keypoints of a lower score are not drawn, nor the links to them.
+        threshold: Keypoints of a lower score are not drawn, nor the links to them; nor what is NaN.
     """
     image = image.copy()
     for index in np.argsort(people.areas):  # who is near is drawn over who is far
-        shown = people.scores[index] >= threshold
-        width = line_width(people.keypoints[index])
+        finite = np.isfinite(people.keypoints[index]).all(axis=1)
+        if not finite.any():
+            continue
+        shown = (people.scores[index] >= threshold) & finite
+        width = line_width(people.keypoints[index][finite])
         _draw_skeleton(image, people.keypoints[index], shown, info, width)
         if people.ids is not None and shown.sum() >= NUMBERED:
             points = people.keypoints[index][shown]
@@ -63,7 +83,7 @@ def _draw_skeleton(
     names = info.keypoint_names
     # Far outside the image OpenCV's fixed-point coordinates overflow.
     limit = 4 * max(image.shape[:2])
-    fixed = np.rint(points.clip(-limit, limit) * 2**SHIFT).astype(int)
+    fixed = np.rint(np.nan_to_num(points).clip(-limit, limit) * 2**SHIFT).astype(int)
     links = [link for link in info.skeleton if shown[list(link)].all()]
     joints = np.flatnonzero(shown)
     radius = int((width + 1) * 2**SHIFT)

@@ -6,6 +6,4 @@ The runtime needs this module where little else is installed: it has the standar
 #: Key of the entry, one JSON object.
 KEY = 'mmpose_sdpose'
 #: Version of the entry; raised when a reader would have to change.
-FORMAT = 1
-#: What a graph puts out: to be decoded by the codec, in units of the input's size, or in its pixels.
-HEATMAPS, NORMALISED, PIXELS = 'heatmaps', 'normalised_keypoints', 'pixel_keypoints'
+FORMAT = 2

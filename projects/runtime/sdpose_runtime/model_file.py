@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .metadata_format import FORMAT, HEATMAPS, KEY, NORMALISED, PIXELS
+from .metadata_format import FORMAT, KEY
 
-OUTPUTS = {
-    HEATMAPS: ('heatmaps',),
-    NORMALISED: ('keypoints', 'scores'),
-    PIXELS: ('keypoints', 'scores'),
-}
-
-
-@dataclass(frozen=True)
-class HeatmapCodec:
-    """How heatmaps become coordinates: the inference half of MMPose's ``MSRAHeatmap``."""
-
-    unbiased: bool
-    blur_kernel_size: int
+#: Pixels of an input's side, and keypoints of a person, that a file may say: far beyond any model.
+MOST_PIXELS, MOST_KEYPOINTS = 2048, 4096
 
 
 @dataclass(frozen=True)
@@ -37,10 +27,8 @@ class ModelInfo:
         std: Standard deviation of each input channel, in 0..255.
         bgr_to_rgb: Whether the input is RGB.
         padding: Factor from a person's box to what is cropped.
-        output: ``heatmaps``, ``normalised_keypoints`` (0..1 of the input) or ``pixel_keypoints``.
-        codec: How heatmaps are decoded; None for the other outputs.
-        shift_heatmap: Whether the flip test moves mirrored heatmaps by one cell.
-        shift_coords: Whether the flip test moves mirrored normalised coordinates by one pixel.
+        use_udp: Whether crops are made as unbiased data processing (UDP) makes them.
+        flip_test: Whether the graph averages with the mirrored image.
         keypoint_names: K names.
         flip_pairs: Keypoints that trade places in a mirror.
         skeleton: Pairs of keypoints to join in a picture.
@@ -56,10 +44,8 @@ class ModelInfo:
     std: np.ndarray
     bgr_to_rgb: bool
     padding: float
-    output: str
-    codec: HeatmapCodec | None
-    shift_heatmap: bool
-    shift_coords: bool
+    use_udp: bool
+    flip_test: bool
     keypoint_names: tuple[str, ...]
     flip_pairs: tuple[tuple[int, int], ...]
     skeleton: tuple[tuple[int, int], ...]
@@ -67,20 +53,12 @@ class ModelInfo:
     precision: str
     dataset: str
 
-    @property
-    def flip_indices(self) -> np.ndarray:
-        """(K,): where each keypoint is found in a mirrored image."""
-        indices = np.arange(len(self.keypoint_names))
-        for first, second in self.flip_pairs:
-            indices[[first, second]] = second, first
-        return indices
-
 
 def read_info(metadata: dict[str, str], path: object) -> ModelInfo:
     """Read the entry of an ONNX file's custom metadata.
 
     Raises:
-        ValueError: If there is none, it is of a later format, or something in it is missing or unknown.
+        ValueError: If there is none, it is of another format, or something in it is missing or wrong.
     """
     if KEY not in metadata:
         raise ValueError(
@@ -89,72 +67,117 @@ def read_info(metadata: dict[str, str], path: object) -> ModelInfo:
         )
     try:
         entry = json.loads(metadata[KEY])
-        written = int(entry.get('format', 0))
-        if written > FORMAT:
-            raise ValueError(
-                f'it is of format {written}, and this version of mmpose_sdpose reads {FORMAT} '
-                'and earlier: install a later one'
-            )
+        _check_format(entry)
         return _read_entry(entry)
     except KeyError as error:
         raise ValueError(f'the metadata of {path} lacks {error}: export the model again') from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f'the metadata of {path} cannot be read: {error}') from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'the metadata of {path} cannot be used: {error}') from error
+
+
+def _check_format(entry: object) -> None:
+    if not isinstance(entry, dict):
+        raise ValueError(f'it is no object but {shown(entry)}')
+    written = entry.get('format')
+    if not isinstance(written, int) or isinstance(written, bool) or written < 1:
+        raise ValueError(f'its format {shown(written)} is no number from 1 on')
+    if written < FORMAT:
+        raise ValueError(
+            f'it is of format {written}, and this version reads {FORMAT}: export the model again'
+        )
+    if written > FORMAT:
+        raise ValueError(
+            f'it is of format {written}, and this version reads {FORMAT}: install a later '
+            'mmpose_sdpose, or export the model again'
+        )
 
 
 def _read_entry(entry: dict[str, Any]) -> ModelInfo:
-    if entry['output'] not in OUTPUTS:
-        raise ValueError(
-            f'its output {entry["output"]!r} is for other runtimes, here it is one of '
-            f'{", ".join(OUTPUTS)}: export the model without further options, or with --decode'
-        )
-    width, height = entry['input_size']
-    names = tuple(entry['keypoint_names'])
-    sigmas = np.array(entry['sigmas'], np.float32)
-    if len(sigmas) != len(names):
-        raise ValueError(f'{len(sigmas)} sigmas for {len(names)} keypoints')
+    names = _names(entry['keypoint_names'])
+    std = _numbers(entry, 'std', 3)
+    sigmas = _numbers(entry, 'sigmas', len(names))
+    if not ((std > 0).all() and (sigmas > 0).all()):
+        raise ValueError('std and sigmas must be above 0')
     return ModelInfo(
-        config=entry['config'],
-        package_version=entry['package_version'],
-        input_size=(int(width), int(height)),
-        mean=_channels(entry['mean']),
-        std=_channels(entry['std']),
-        bgr_to_rgb=bool(entry['bgr_to_rgb']),
-        padding=float(entry['padding']),
-        output=entry['output'],
-        codec=_codec(entry['codec']) if entry['output'] == HEATMAPS else None,
-        shift_heatmap=bool(entry.get('shift_heatmap', True)),
-        shift_coords=bool(entry.get('shift_coords', False)),
+        config=_text(entry, 'config'),
+        package_version=_text(entry, 'package_version'),
+        input_size=_input_size(entry),
+        mean=_numbers(entry, 'mean', 3),
+        std=std,
+        bgr_to_rgb=_flag(entry, 'bgr_to_rgb'),
+        padding=_padding(entry),
+        use_udp=_flag(entry, 'use_udp'),
+        flip_test=_flag(entry, 'flip_test'),
         keypoint_names=names,
-        flip_pairs=_pairs(entry['flip_pairs'], len(names)),
-        skeleton=_pairs(entry['skeleton'], len(names)),
+        flip_pairs=_pairs(entry, 'flip_pairs', len(names)),
+        skeleton=_pairs(entry, 'skeleton', len(names)),
         sigmas=sigmas,
-        precision=entry.get('precision', 'fp32'),
-        dataset=entry.get('dataset') or '',
+        precision=_text(entry, 'precision'),
+        dataset=_text(entry, 'dataset'),
     )
 
 
-def _channels(values: list[float]) -> np.ndarray:
-    array = np.array(values, np.float32)
-    if array.shape != (3,):
-        raise ValueError(f'{values} is not one value for each of 3 channels')
-    return array
+def _text(entry: dict[str, Any], field: str) -> str:
+    if not isinstance(entry[field], str):
+        raise ValueError(f'{field} ({shown(entry[field])}) must be a text')
+    return entry[field]
 
 
-def _codec(codec: dict[str, Any]) -> HeatmapCodec:
-    if codec['type'] != 'MSRAHeatmap':
-        raise ValueError(
-            f'heatmaps of the codec {codec["type"]} are not decoded here, only those of MSRAHeatmap: '
-            'export the model with decoding inside the graph'
-        )
-    kernel = int(codec.get('blur_kernel_size') or 11)
-    if kernel % 2 == 0:
-        raise ValueError(f'blur_kernel_size ({kernel}) must be odd')
-    return HeatmapCodec(bool(codec.get('unbiased', False)), kernel)
+def _flag(entry: dict[str, Any], field: str) -> bool:
+    if not isinstance(entry[field], bool):
+        raise ValueError(f'{field} ({shown(entry[field])}) must be true or false')
+    return entry[field]
 
 
-def _pairs(pairs: list[list[int]], num_keypoints: int) -> tuple[tuple[int, int], ...]:
+def _numbers(entry: dict[str, Any], field: str, count: int) -> np.ndarray:
+    values = entry[field]
+    if not isinstance(values, list) or len(values) != count or not all(map(is_number, values)):
+        raise ValueError(f'{field} ({shown(values)}) must be {count} finite numbers')
+    return np.array(values, np.float32)
+
+
+def _padding(entry: dict[str, Any]) -> float:
+    padding = entry['padding']
+    if not is_number(padding) or not 0 < padding <= 100:
+        raise ValueError(f'padding ({shown(padding)}) must be a number above 0')
+    return float(padding)
+
+
+def _input_size(entry: dict[str, Any]) -> tuple[int, int]:
+    width, height = (int(side) for side in _numbers(entry, 'input_size', 2))
+    if not (1 <= width <= MOST_PIXELS and 1 <= height <= MOST_PIXELS):
+        raise ValueError(f'input_size ({width}, {height}) must be 1 to {MOST_PIXELS} pixels')
+    return width, height
+
+
+def _names(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f'keypoint_names ({shown(names)}) must be a list of texts')
+    if not 1 <= len(names) <= MOST_KEYPOINTS:
+        raise ValueError(f'{len(names)} keypoint_names: 1 to {MOST_KEYPOINTS} are possible')
+    return tuple(names)
+
+
+def _pairs(entry: dict[str, Any], field: str, keypoints: int) -> tuple[tuple[int, int], ...]:
+    pairs = entry[field]
+    if not isinstance(pairs, list):
+        raise ValueError(f'{field} ({shown(pairs)}) must be a list of pairs')
     for pair in pairs:
-        if len(pair) != 2 or not all(0 <= index < num_keypoints for index in pair):
-            raise ValueError(f'{pair} is no pair of {num_keypoints} keypoints')
+        if not isinstance(pair, list) or len(pair) != 2 or not all(map(is_number, pair)):
+            raise ValueError(f'{field}: {shown(pair)} is no pair')
+        if not all(index in range(keypoints) for index in pair):
+            raise ValueError(f'{field}: {shown(pair)} is no pair of {keypoints} keypoints')
     return tuple((int(first), int(second)) for first, second in pairs)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value from JSON is a number that 32 bits can hold; true and NaN are none."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return -3e38 < value < 3e38 and not math.isnan(value)
+
+
+def shown(value: object) -> str:
+    """A value in a sentence: as much of it as tells what it is."""
+    text = repr(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'

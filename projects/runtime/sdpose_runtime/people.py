@@ -1,8 +1,13 @@
+"""The people in a frame: what they are alike in, and which of them can be used."""
+
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from .boxes import are_places
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,16 @@ class People:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @staticmethod
+    def join(parts: Sequence[People], keypoints: int) -> People:
+        """People of one frame that were found in several goes, or nobody, of so many keypoints."""
+        fields = dict(
+            boxes=(4,), box_scores=(), keypoints=(keypoints, 2), scores=(keypoints,), areas=()
+        )
+        nobody = {name: [np.zeros((0, *shape), np.float32)] for name, shape in fields.items()}
+        found = {name: [getattr(part, name) for part in parts] for name in fields}
+        return People(**{name: np.concatenate(found[name] or nobody[name]) for name in fields})
+
     def select(self, index: np.ndarray) -> People:
         """Some of them, by index or mask."""
         ids = None if self.ids is None else self.ids[index]
@@ -39,6 +54,12 @@ class People:
             self.areas[index],
             ids,
         )
+
+    def usable(self) -> np.ndarray:
+        """(P,): whether everything about a person is a number, and the places such as can be."""
+        numbers = np.isfinite(self.box_scores) & np.isfinite(self.scores).all(axis=1)
+        numbers &= np.isfinite(self.areas)
+        return numbers & are_places(self.boxes) & are_places(self.keypoints)
 
     def pose_scores(self, threshold: float = 0.2) -> np.ndarray:
         """(P,): box score times the mean score of the keypoints above ``threshold``.
@@ -59,13 +80,24 @@ class People:
             limit: Similarity from which on two poses are one person's.
         """
         order, kept = np.argsort(-self.pose_scores(), kind='stable'), []
+        # So few keypoints tell of most people that they are elsewhere, were all others equal.
+        few = min(len(sigmas), int((1 - limit) * len(sigmas)) + 1) if limit < 1 else 1
         while len(order):
             best, order = order[0], order[1:]
             kept.append(best)
-            order = order[self._similarity(best, order, sigmas) <= limit]
+            missing = few - self._closeness(best, order, sigmas[:few]).sum(axis=1)
+            near = order[missing < (1 - limit) * len(sigmas) + 1e-4]
+            alike = near[self._closeness(best, near, sigmas).mean(axis=1) > limit]
+            order = order[~np.isin(order, alike)] if len(alike) else order
         return self.select(np.sort(np.array(kept, np.int64)))
 
-    def _similarity(self, one: int, others: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
-        distances = ((self.keypoints[others] - self.keypoints[one]) ** 2).sum(axis=2)
+    def _closeness(self, one: int, others: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+        """Object keypoint similarity of the first keypoints: 1 where they are in one place, else less.
+
+        Shape:
+            others (Q,), sigmas (k,) -> (Q, k)
+        """
+        points = self.keypoints[:, : len(sigmas)]
+        distances = ((points[others] - points[one]) ** 2).sum(axis=2)
         areas = (self.areas[others] + self.areas[one]) / 2 + np.spacing(1)
-        return np.exp(-distances / (2 * sigmas) ** 2 / areas[:, None] / 2).mean(axis=1)
+        return np.exp(-distances / (2 * sigmas) ** 2 / areas[:, None] / 2)

@@ -1,12 +1,16 @@
+"""From a frame to the people in it."""
+
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from .boxes import Boxes, BoxSource, WholeImage
 from .people import People
-from .pose_model import PoseModel
+from .pose_model import PoseModel, Stopwatch
 from .sources import Frame
-from .stopwatch import Stopwatch
 from .tracking import BoxTracker, Smoother
 
 #: Frames from one detection to the next, where people are followed.
@@ -21,21 +25,19 @@ class PipelineOptions:
         threshold: Score from which on a keypoint counts as found.
         box_threshold: Boxes of a lower score are left out.
         similarity: Poses more alike than this are one person's.
-        flip_test: Average with the mirrored image's result.
         track: Follow people through a video.
         detect_every: Frames from one detection to the next, where people are followed.
         one_euro: Smooth the keypoints in a video with the one-euro filter; people are followed then.
-        min_cutoff: As of :class:`~.one_euro.OneEuroFilter`.
+        min_cutoff: As of :class:`~.tracking.OneEuroFilter`.
         beta: As there.
 
     Raises:
-        ValueError: If ``detect_every`` is below 1.
+        ValueError: If ``detect_every`` is below 1, or a threshold is NaN.
     """
 
     threshold: float = 0.3
     box_threshold: float = 0.3
     similarity: float = 0.9
-    flip_test: bool = False
     track: bool = False
     detect_every: int | None = None
     one_euro: bool = False
@@ -43,6 +45,9 @@ class PipelineOptions:
     beta: float = 10.0
 
     def __post_init__(self) -> None:
+        for name in ('threshold', 'box_threshold', 'similarity'):
+            if math.isnan(getattr(self, name)):
+                raise ValueError(f'{name} (nan) must be a number')
         if self.detect_every is not None and self.detect_every < 1:
             raise ValueError(f'detect_every ({self.detect_every}) must be 1 or more')
 
@@ -55,6 +60,10 @@ class PosePipeline:
         locate: Where people are.
         options: How they are found.
 
+    Attributes:
+        left_out: People so far whose box or keypoints were NaN, infinite or millions of pixels away.
+        poor: Boxes so far that scored too low.
+
     Raises:
         ValueError: If an option is out of its range.
     """
@@ -64,6 +73,7 @@ class PosePipeline:
         self.locate = locate
         self.options = options
         self.stopwatch = Stopwatch()
+        self.left_out = self.poor = 0
         self.start(is_video=True)  # wrong options are refused before the first frame
 
     def start(self, is_video: bool) -> None:
@@ -101,9 +111,20 @@ class PosePipeline:
 
     def _detect(self, frame: Frame) -> Boxes:
         with self.stopwatch.measure('detection'):
-            return self.locate(frame).above(self.options.box_threshold)
+            boxes = self.locate(frame)
+        boxes = boxes.select(self._count_usable(boxes))
+        self.poor += int((boxes.scores < self.options.box_threshold).sum())
+        return boxes.above(self.options.box_threshold)
 
-    def _pose(self, frame: Frame, boxes: Boxes, ids=None) -> People:
-        pose = self.model(frame.image, boxes.corners, self.options.flip_test, self.stopwatch)
-        people = People(boxes.corners, boxes.scores, pose.keypoints, pose.scores, pose.areas, ids)
+    def _pose(self, frame: Frame, boxes: Boxes, ids: np.ndarray | None = None) -> People:
+        people = self.model(frame.image, boxes.corners, self.stopwatch)
+        people = replace(people, box_scores=boxes.scores, ids=ids)
+        # One person who is NaN is like nobody, and would hide all others.
+        people = people.select(self._count_usable(people))
         return people.distinct(self.model.info.sigmas, self.options.similarity)
+
+    def _count_usable(self, found: Boxes | People) -> np.ndarray:
+        """Which of them can be used; the others are counted."""
+        usable = found.usable()
+        self.left_out += int((~usable).sum())
+        return usable

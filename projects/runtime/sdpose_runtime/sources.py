@@ -1,17 +1,26 @@
-"""Images, folders, videos and cameras, as one stream of frames."""
+"""Images, folders, videos, cameras and network streams, as one stream of frames."""
 
 from __future__ import annotations
 
+import logging
+import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 
+logger = logging.getLogger(__name__)
+
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
+#: What OpenCV opens itself, with FFmpeg.
+ADDRESS = re.compile(r'(rtsps?|rtmp|udp|https?)://', re.IGNORECASE)
 #: Frames a second where a video or camera does not say.
 DEFAULT_FPS = 30.0
 
@@ -26,6 +35,7 @@ class Frame:
         index: Number of the frame in its video, from 0; None for an image.
         seconds: Its time in the video.
         error: Why there is no image.
+        path: The image's file.
     """
 
     name: str
@@ -33,86 +43,136 @@ class Frame:
     index: int | None = None
     seconds: float = 0.0
     error: str = ''
+    path: Path | None = None
 
     def __str__(self) -> str:
         return self.name if self.index is None else f'{self.name}, frame {self.index}'
 
 
 class ImageFile:
-    """One image: a stream of one frame."""
+    """One image: a stream of one frame.
 
-    is_video = is_camera = False
+    Args:
+        path: The file.
+        name: What results and messages call it; None: its file name.
+    """
+
+    is_video = is_live = False
     count = 1
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str | None = None) -> None:
         self.path = path
+        self.name = name or path.name
         self.output_name = path.name
 
     def frames(self) -> Iterator[Frame]:
+        image = None
         try:
             data = np.frombuffer(self.path.read_bytes(), np.uint8)
+            error = 'no image that OpenCV can read' if len(data) else 'the file is empty'
             image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-            error = '' if image is not None else 'no image that OpenCV can read'
-        except (OSError, cv2.error) as problem:
-            image, error = None, str(problem)
-        yield Frame(self.path.name, image, error=error)
+        except (OSError, MemoryError, cv2.error) as problem:
+            error = str(problem).strip() or type(problem).__name__
+        yield Frame(self.name, image, error='' if image is not None else error, path=self.path)
 
 
 class Video:
-    """A video file, or a camera by its number."""
+    """A video file, a camera by its number, or a stream by its address.
+
+    Args:
+        source: Which.
+
+    Attributes:
+        is_live: Whether nobody knows when it ends.
+        count: Frames that its header promises; None if it does not say.
+        fps: Frames a second.
+    """
 
     is_video = True
 
-    def __init__(self, source: Path | int) -> None:
-        self.is_camera = isinstance(source, int)
-        self.path = None if self.is_camera else source
-        self.name = f'camera{source}' if self.is_camera else source.name
-        self.output_name = f'{Path(self.name).stem}.mp4'
-        self._capture = cv2.VideoCapture(source if self.is_camera else str(source))
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0 < fps < 1000 else DEFAULT_FPS  # 0, NaN or a time base: unknown
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.count = int(count) if count > 0 and not self.is_camera else None
+    def __init__(self, source: Path | int | str) -> None:
+        self.path = source if isinstance(source, Path) else None
+        self.is_live = self.path is None
+        self.name = _name(source)
+        has_suffix = Path(self.name).suffix.lower() in VIDEOS
+        self.output_name = f'{Path(self.name).stem if has_suffix else self.name}.mp4'
+        self.fps, self.count = DEFAULT_FPS, None
+        self._source = source if isinstance(source, int) else str(source)
+        if self.path is not None:  # whoever answers live is asked when it is its turn
+            self._open().release()
 
     def frames(self) -> Iterator[Frame]:
-        if not self._capture.isOpened():
-            kind = 'there is no such camera' if self.is_camera else 'no video that OpenCV can read'
-            yield Frame(self.name, None, error=kind)
-            return
+        capture = self._open()
+        try:
+            if capture.isOpened():
+                yield from self._read(capture)
+            else:
+                yield Frame(self.name, None, error=self._why_closed())
+        finally:
+            capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(self._source)
+        fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.fps = fps if 0 < fps < 1000 else DEFAULT_FPS  # 0, NaN or a time base: unknown
+        known = 0 < count < 1e9 and not isinstance(self._source, int)
+        self.count = int(count) if known else None
+        self.is_live = self.path is None and not known
+        return capture
+
+    def _read(self, capture: cv2.VideoCapture) -> Iterator[Frame]:
         index = 0
-        while self._capture.grab():
-            decoded, image = self._capture.retrieve()
+        while capture.grab():
+            decoded, image = capture.retrieve()
             error = '' if decoded else 'a frame that cannot be decoded'
             yield Frame(self.name, image if decoded else None, index, index / self.fps, error)
             index += 1
-        self._capture.release()
         # Headers are often a frame or two out; more than that is a video cut short.
         if self.count and index < 0.9 * self.count:
             error = f'the video ends here, though its header says {self.count} frames'
             yield Frame(self.name, None, index, index / self.fps, error)
+        elif index == 0:
+            yield Frame(self.name, None, error='there is no frame in it')
+
+    def _why_closed(self) -> str:
+        if isinstance(self._source, int):
+            return 'there is no such camera'
+        if self.path is None:
+            return 'no stream that OpenCV can open there: is the address right, and does it answer?'
+        return 'no video that OpenCV can read'
 
 
 Source = Union[ImageFile, Video]
 
 
 def open_sources(inputs: Sequence[str]) -> list[Source]:
-    """What the inputs of the command line are: files, folders of images, cameras by number.
+    """What the inputs of the command line are: files, folders of images, cameras, addresses.
+
+    Images of one file name in several folders are told apart by their path from the folder that holds
+    all of them.
 
     Raises:
         FileNotFoundError: If there is no such file, or no image in a folder.
         ValueError: If a file is neither image nor video by its suffix.
     """
-    return [source for name in inputs for source in _open(name)]
+    sources = [source for name in inputs for source in _open(name)]
+    images = [source for source in sources if isinstance(source, ImageFile)]
+    paths = {image.path.absolute() for image in images}
+    common = Counter(path.name for path in paths)
+    if any(count > 1 for count in common.values()):
+        shared = os.path.commonpath([path.parent for path in paths])
+        for image in images:
+            image.name = image.path.absolute().relative_to(shared).as_posix()
+    return sources
 
 
 def _open(name: str) -> list[Source]:
+    if ADDRESS.match(name):
+        return [Video(name)]
     path = Path(name)
     if path.is_dir():
-        images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
-        if not images:
-            raise FileNotFoundError(f'no images in the folder {path} ({", ".join(IMAGES)})')
-        return [ImageFile(image) for image in images]
-    if name.isdigit() and not path.exists():
+        return _images_in(path)
+    if re.fullmatch(r'[0-9]{1,4}', name) and not path.exists():
         return [Video(int(name))]
     if not path.is_file():
         raise FileNotFoundError(f'no file or folder {path}')
@@ -123,3 +183,26 @@ def _open(name: str) -> list[Source]:
     raise ValueError(
         f'{path} is neither image ({", ".join(IMAGES)}) nor video ({", ".join(VIDEOS)})'
     )
+
+
+def _images_in(folder: Path) -> list[Source]:
+    files = sorted(folder.iterdir())
+    images = [file for file in files if file.suffix.lower() in IMAGES and not file.is_dir()]
+    if not images:
+        raise FileNotFoundError(f'no images in the folder {folder} ({", ".join(IMAGES)})')
+    others = [file.name for file in files if file not in set(images)]
+    if others:
+        shown = ', '.join(others[:3]) + (f' and {len(others) - 3} more' if others[3:] else '')
+        logger.warning('%s: left out what is no image by its suffix: %s', folder, shown)
+    return [ImageFile(image) for image in images]
+
+
+def _name(source: Path | int | str) -> str:
+    """What a video is called; of an address no password, and nothing that a file name cannot have."""
+    if isinstance(source, Path):
+        return source.name
+    if isinstance(source, int):
+        return f'camera{source}'
+    address = urlsplit(source)
+    place = f'{address.netloc.rpartition("@")[2]}{address.path}'
+    return '_'.join(re.findall(r'[\w.-]+', place, re.ASCII))[:100] or 'stream'

@@ -1,14 +1,16 @@
-"""People followed through a video: boxes from the keypoints before, so that detection can rest."""
+"""People followed through a video, and their keypoints smoothed.
+
+Boxes come from the keypoints of the frame before, so that detection can rest.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
-from .boxes import Boxes
-from .detector import box_overlaps
-from .one_euro import OneEuroFilter
+from .boxes import Boxes, box_overlaps
 from .people import People
 
 #: Overlap from which on a new box belongs to a person already followed.
@@ -124,6 +126,68 @@ class Smoother:
             for name, points, size in zip(names, people.keypoints, sizes)
         ]
         return np.array(smoothed, np.float32).reshape(people.keypoints.shape)
+
+
+class OneEuroFilter:
+    """Smooths keypoints over time: much at rest, little in motion.
+
+    Casiez, Roussel and Vogel, CHI 2012, https://gery.casiez.net/1euro: a low-pass filter whose cutoff
+    rises with the speed. Speed is measured in sizes of the person, so that one setting serves people
+    near and far. A coordinate that is no number is taken to be where it was.
+
+    Args:
+        min_cutoff: Cutoff at rest, Hz: lower is steadier.
+        beta: How much the cutoff rises with the speed, Hz for each size a second: higher lags less.
+        speed_cutoff: Cutoff of the speed itself, Hz.
+
+    Raises:
+        ValueError: If a cutoff is not positive, ``beta`` negative, or one of them infinite.
+    """
+
+    def __init__(
+        self, min_cutoff: float = 1.0, beta: float = 10.0, speed_cutoff: float = 1.0
+    ) -> None:
+        if not (0 < min_cutoff < math.inf and 0 < speed_cutoff < math.inf and 0 <= beta < math.inf):
+            raise ValueError(
+                f'cutoffs ({min_cutoff}, {speed_cutoff}) must be positive and beta ({beta}) not '
+                'negative, and all finite'
+            )
+        self.min_cutoff = min_cutoff
+        self.beta = beta
+        self.speed_cutoff = speed_cutoff
+        self._seconds: float | None = None
+        self._value = np.zeros(0)
+        self._speed = np.zeros(0)
+
+    def __call__(self, value: np.ndarray, seconds: float, size: float) -> np.ndarray:
+        """The smoothed coordinates.
+
+        Args:
+            value: Coordinates, pixels, of the same shape every time.
+            seconds: Their time; a time that is not later than the last one starts anew.
+            size: Size of the person, pixels.
+        """
+        if self._seconds is None or not 0 < seconds - self._seconds < math.inf:
+            self._seconds, self._value, self._speed = seconds, value, np.zeros_like(value)
+            return value
+        elapsed = seconds - self._seconds
+        last = np.where(
+            np.isfinite(self._value), self._value, value
+        )  # starts where it is first seen
+        value = np.where(np.isfinite(value), value, last)
+        speed = (value - last) / elapsed / max(size, 1e-6)
+        speed = np.where(np.isfinite(speed), speed, 0)  # of a size that is NaN
+        self._speed = self._speed + _weight(self.speed_cutoff, elapsed) * (speed - self._speed)
+        cutoff = self.min_cutoff + self.beta * np.abs(self._speed)
+        self._value = last + _weight(cutoff, elapsed) * (value - last)
+        self._seconds = seconds
+        return self._value
+
+
+def _weight(cutoff: float | np.ndarray, elapsed: float) -> float | np.ndarray:
+    """How much of a new value a low-pass filter lets in after ``elapsed`` seconds."""
+    ratio = 2 * math.pi * cutoff * elapsed
+    return ratio / (ratio + 1)
 
 
 def _around(points: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from mmpose_sdpose.benchmark.all_cycles import EveryOutput, compute_all_cycles
-from mmpose_sdpose.benchmark.pytorch_subject import cost_of_config
+from mmpose_sdpose.benchmark.pytorch_models import EveryOutput, compute_all_cycles, cost_of_config
 from mmpose_sdpose.models.layers import TokenAttention
 
 import pytest

@@ -6,14 +6,17 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from mmpose_sdpose.benchmark.all_cycles import ExplicitAttention
-from mmpose_sdpose.benchmark.build import be_quiet, build_subject, cost_of
-from mmpose_sdpose.benchmark.memory import peak_memory_of
-from mmpose_sdpose.benchmark.plan import plan
-from mmpose_sdpose.benchmark.subject import PARTS, CannotMeasure, Spec, TrainingOptions
+from mmpose_sdpose.benchmark.run import be_quiet, build_subject, cost_of, peak_memory_of
+from mmpose_sdpose.benchmark.spec import (
+    PARTS,
+    CannotMeasure,
+    Spec,
+    TrainingOptions,
+    list_specs,
+)
 from mmpose_sdpose.configs import build_model, read_config
 from mmpose_sdpose.evaluation.complexity import measure_complexity
-from mmpose_sdpose.models.layers.token_encoder import TokenEncoderLayer
+from mmpose_sdpose.models.layers import TokenAttention
 
 import numpy as np
 import pytest
@@ -32,12 +35,11 @@ def quiet():
 
 
 @pytest.fixture
-def onnx_files():
-    pytest.importorskip('onnx', reason='onnx is not installed')
-    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
-    from tests.sdpose_runtime import onnx_files
+def pose_file():
+    """Writes a small pose model as an ONNX file; its path."""
+    from tests.sdpose_runtime.onnx_files import pose_file
 
-    return onnx_files
+    return lambda path, **options: str(pose_file(path, **options))
 
 
 @pytest.mark.parametrize('scope', ['network', 'flip', 'pipeline', 'pipeline+flip'])
@@ -55,8 +57,9 @@ def test_predictions_of_every_scope(scope, monkeypatch):
     monkeypatch.setattr(ResNet, 'forward', recorded)
     times = subject.measure()
     assert sorted(times) == ['total']
-    assert seen == [((2, 3, 128, 96), False, True)] * spec.passes
+    assert seen == [((2, 3, 128, 96), False, True)] * subject.passes
     assert subject.input_size == (96, 128)
+    assert subject.passes == (2 if 'flip' in scope else 1)
 
 
 def test_fused_convolutions_say_so_and_predict_the_same(monkeypatch):
@@ -105,13 +108,19 @@ def test_training_in_channels_last():
 
 
 @pytest.mark.parametrize('config', [SMALL, TAUGHT], ids=['plain', 'attention maps are taught'])
-def test_training_with_explicit_attention(config):
+def test_training_with_explicit_attention(config, monkeypatch):
     options = TrainingOptions(explicit_attention=True)
     step = build_subject(Spec(config, scope='training', training=options)).measure.__self__
-    explicit = [m for m in step.model.modules() if isinstance(m, ExplicitAttention)]
-    layers = [m for m in step.model.modules() if isinstance(m, TokenEncoderLayer)]
-    assert len(explicit) == len(layers) > 0
+    explicit, with_map = [], TokenAttention.with_map
+
+    def recorded(self, tokens):
+        explicit.append(self)
+        return with_map(self, tokens)
+
+    monkeypatch.setattr(TokenAttention, 'with_map', recorded)
     assert sorted(step.measure()) == sorted([*PARTS['training'], 'total'])
+    attention = {m for m in step.model.modules() if isinstance(m, TokenAttention)}
+    assert attention and attention <= set(explicit)
     assert str(options) == 'explicit-attention'
 
 
@@ -148,29 +157,29 @@ def test_what_cannot_be_measured_is_said(source, scope, reason):
         build_subject(Spec(source, scope=scope))
 
 
-def test_plan_puts_all_cycles_next_to_one_and_goes_batch_by_batch():
+def test_list_puts_all_cycles_next_to_one_and_goes_batch_by_batch():
     common = Spec('', threads=2)
-    specs = plan([SMALL, 'x.onnx'], [1, 8], common, all_cycles=True)
+    specs = list_specs([SMALL, 'x.onnx'], [1, 8], common, all_cycles=True)
     assert [(spec.name, spec.batch, spec.threads) for spec in specs] == [
         (name, batch, 2) for batch in (1, 8) for name in (SMALL, f'{SMALL} (all cycles)', 'x')
     ]
-    assert [spec.source for spec in plan([RTMPOSE[:-3]], [1], common)] == [RTMPOSE]
-    assert [spec.batch for spec in plan(['x.onnx'], [1], Spec('', scope='clip'))] == [3]
+    assert [spec.source for spec in list_specs([RTMPOSE[:-3]], [1], common)] == [RTMPOSE]
+    assert [spec.batch for spec in list_specs(['x.onnx'], [1], Spec('', scope='clip'))] == [3]
     with pytest.raises(CannotMeasure, match='second cycle'):
-        plan(['td-reg_ladpose-n_2xb16-16e_synthpose-128x96'], [1], common, all_cycles=True)
+        list_specs(['td-reg_ladpose-n_2xb16-16e_synthpose-128x96'], [1], common, all_cycles=True)
 
 
-def test_plan_puts_a_plain_step_before_one_with_options():
+def test_list_puts_a_plain_step_before_one_with_options():
     options = TrainingOptions(compile=True, channels_last=True)
-    specs = plan([SMALL, TAUGHT], [1], Spec('', scope='training', training=options))
+    specs = list_specs([SMALL, TAUGHT], [1], Spec('', scope='training', training=options))
     names = [SMALL, f'{SMALL} (compile channels-last)', TAUGHT, f'{TAUGHT} (compile channels-last)']
     assert [spec.name for spec in specs] == names
-    plain = plan([SMALL], [1], Spec('', scope='training'))
+    plain = list_specs([SMALL], [1], Spec('', scope='training'))
     assert [spec.training for spec in plain] == [TrainingOptions()]
 
 
-def test_plan_leaves_all_cycles_as_they_are():
-    specs = plan([SMALL], [1], Spec('', fuse_conv_bn=True), all_cycles=True)
+def test_list_leaves_all_cycles_as_they_are():
+    specs = list_specs([SMALL], [1], Spec('', fuse_conv_bn=True), all_cycles=True)
     assert [(spec.all_cycles, spec.fuse_conv_bn) for spec in specs] == [
         (False, True),
         (True, False),
@@ -182,29 +191,55 @@ def test_cost_is_the_models_whatever_the_batch():
     assert cost_of(Spec(SMALL, batch=8, scope='flip')) == (expected, [])
 
 
-def test_an_onnx_file_with_its_configs_cost(onnx_files, tmp_path):
-    config = dict(config=SMALL, input_size=[96, 128])
-    path = str(onnx_files.heatmap_file(tmp_path / 'a.onnx', **config))
-    for scope in ('network', 'pipeline', 'pipeline+flip'):
+def test_an_onnx_file_with_its_configs_cost(pose_file, tmp_path):
+    path = pose_file(tmp_path / 'a.onnx', config=SMALL, input_size=[96, 128])
+    for scope in ('network', 'pipeline'):
         subject = build_subject(Spec(path, batch=2, scope=scope))
         assert subject.measure()['total'] > 0
         assert (subject.input_size, subject.spec.name) == ((96, 128), 'a')
+        assert (subject.passes, subject.notes) == (1, [])
     assert cost_of(subject.spec) == cost_of(Spec(SMALL))
 
 
-def test_an_onnx_file_of_unknown_cost(onnx_files, tmp_path):
-    path = str(onnx_files.heatmap_file(tmp_path / 'a.onnx', config='nobody-knows'))
-    cost, notes = cost_of(Spec(path))
+def test_the_network_of_an_onnx_file_does_not_wait_busily(pose_file, tmp_path, monkeypatch):
+    """Or the threads of one session would take the processor from the next one's."""
+    onnxruntime, opened = pytest.importorskip('onnxruntime'), []
+
+    class Recorded(onnxruntime.InferenceSession):
+        def run(self, *args):
+            entry = 'session.intra_op.allow_spinning'
+            opened.append(self.get_session_options().get_session_config_entry(entry))
+            return super().run(*args)
+
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', Recorded)
+    build_subject(Spec(pose_file(tmp_path / 'a.onnx'))).measure()
+    assert opened == ['0']
+
+
+@pytest.mark.parametrize('scope', ['network', 'pipeline'])
+def test_a_flip_test_inside_the_file_counts_as_two_passes(scope, pose_file, tmp_path):
+    path = pose_file(tmp_path / 'a.onnx', flip_test=True)
+    subject = build_subject(Spec(path, scope=scope))
+    assert subject.passes == 2
+    assert subject.notes == ['a has its flip test inside: two passes of the network']
+
+
+def test_an_onnx_file_of_unknown_cost(pose_file, tmp_path):
+    cost, notes = cost_of(Spec(pose_file(tmp_path / 'a.onnx', config='nobody-knows')))
     assert cost is None
     assert 'a.onnx was made from nobody-knows, which is not here' in notes[0]
 
 
-def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
-    path = str(onnx_files.heatmap_file(tmp_path / 'one.onnx', batch=1))
+@pytest.mark.parametrize('scope', ['flip', 'pipeline+flip'])
+def test_the_flip_test_of_an_onnx_file_is_inside_it(scope):
+    with pytest.raises(CannotMeasure, match='export it with --flip-test and time that file'):
+        build_subject(Spec('a.onnx', scope=scope))
+
+
+def test_onnx_files_that_do_not_suit(pose_file, tmp_path, monkeypatch):
+    path = pose_file(tmp_path / 'one.onnx', batch=1)
     with pytest.raises(CannotMeasure, match='batches of 1 alone'):
         build_subject(Spec(path, batch=8))
-    with pytest.raises(CannotMeasure, match='--scope pipeline --flip'):
-        build_subject(Spec(path, scope='flip'))
     with pytest.raises(FileNotFoundError, match='nothing.onnx'):
         build_subject(Spec('nothing.onnx'))
     providers = 'onnxruntime.get_available_providers'
@@ -219,21 +254,23 @@ def test_onnx_files_that_do_not_suit(onnx_files, tmp_path, monkeypatch):
         build_subject(Spec(str(tmp_path / 'broken.onnx')))
 
 
-def test_a_clip_with_three_people_a_frame(onnx_files, tmp_path):
-    path = str(onnx_files.heatmap_file(tmp_path / 'a.onnx'))
+def test_a_clip_with_three_people_a_frame(pose_file, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        'mmpose_sdpose.benchmark.onnx_files.draw_people',
+        lambda image, people, info, threshold: shown.append((image, people.boxes, threshold)),
+    )
+    path = pose_file(tmp_path / 'a.onnx')
     subject = build_subject(Spec(path, batch=3, scope='clip'))
-    times = subject.measure()
-    assert {*PARTS['clip'], 'total'} <= set(times)
-    assert sum(times[part] for part in PARTS['clip']) <= times['total']
-    from mmpose_sdpose.benchmark.clip_subject import made_up_clip
-
-    frames, boxes = made_up_clip()
-    assert {frame.shape for frame in frames} == {(480, 640, 3)}
-    assert {corners.shape for corners in boxes} == {(3, 4)}
-    corners = np.concatenate(boxes)
-    assert (corners[:, 2:] > corners[:, :2]).all()
-    assert corners.min() >= 0
-    assert (corners.max(axis=0)[2:] <= (640, 480)).all()
+    for _ in range(2):
+        times = subject.measure()
+        assert {*PARTS['clip'], 'total'} <= set(times)
+        assert sum(times[part] for part in PARTS['clip']) <= times['total']
+    (first, boxes, threshold), (second, *_) = shown
+    assert first.shape == second.shape == (480, 640, 3) and (first != second).any()
+    assert boxes.shape == (3, 4) and threshold == -np.inf
+    assert (boxes[:, 2:] > boxes[:, :2]).all()
+    assert boxes.min() >= 0 and (boxes.max(axis=0)[2:] <= (640, 480)).all()
 
 
 def test_peak_memory_is_that_of_the_batch():

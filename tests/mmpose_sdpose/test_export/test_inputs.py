@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 
 from mmpose_sdpose.configs import build_model, read_config
+from mmpose_sdpose.export.export import read_model
+from mmpose_sdpose.export.graph import ExportNotPossible
 from mmpose_sdpose.export.inputs import InputMaker
-from mmpose_sdpose.export.packages import ExportNotPossible
+from mmpose_sdpose.export.verify import raw_outputs
 
 import cv2
 import numpy as np
 import pytest
 import torch
+
+from sdpose_synth import Settings, write_dataset
 
 CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 
@@ -35,7 +39,7 @@ def normalised(image: np.ndarray) -> torch.Tensor:
 def test_crops_of_a_folder_fill_the_input(maker, tmp_path):
     for number in range(9):
         cv2.imwrite(str(tmp_path / f'{number}.png'), crop(number))
-    found = maker.from_folder(tmp_path, count=64)
+    found = maker.read(str(tmp_path), count=64, least=8)
     expected = torch.stack([normalised(crop(number)) for number in range(9)])
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
@@ -43,7 +47,7 @@ def test_crops_of_a_folder_fill_the_input(maker, tmp_path):
 def test_at_most_so_many_evenly_spaced(maker, tmp_path):
     for number in range(15):
         cv2.imwrite(str(tmp_path / f'{number:02}.png'), crop(number))
-    found = maker.from_folder(tmp_path, count=8)
+    found = maker.read(str(tmp_path), count=8)
     expected = torch.stack([normalised(crop(number)) for number in range(0, 15, 2)])
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
@@ -58,7 +62,7 @@ def test_boxes_come_from_the_coco_file_of_the_folder(maker, tmp_path):
     annotations.append(dict(id=9, image_id=1, bbox=box, iscrowd=1))
     content = dict(images=[dict(id=1, file_name='picture.png')], annotations=annotations)
     (tmp_path / 'boxes.json').write_text(json.dumps(content))
-    found = maker.from_folder(tmp_path, count=64)
+    found = maker.read(str(tmp_path), count=64, least=8)
     expected = normalised(crop(0)).expand(8, -1, -1, -1)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
@@ -66,22 +70,34 @@ def test_boxes_come_from_the_coco_file_of_the_folder(maker, tmp_path):
 def test_too_few_images_are_counted(maker, tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f'{number}.png'), crop(number))
-    with pytest.raises(ExportNotPossible, match='has 3 images, and calibration needs at least 8'):
-        maker.from_folder(tmp_path, count=64)
+    with pytest.raises(ExportNotPossible, match='has 3 images, and at least 8 are needed'):
+        maker.read(str(tmp_path), count=64, least=8)
 
 
 def test_several_annotation_files_are_named(maker, tmp_path):
     for name in ('a.json', 'b.json'):
         (tmp_path / name).write_text('{}')
     with pytest.raises(ExportNotPossible, match=r'several JSON files \(a.json, b.json\)'):
-        maker.from_folder(tmp_path, count=64)
+        maker.read(str(tmp_path), count=64, least=8)
 
 
-def test_drawn_people_are_pictures(maker):
-    found = maker.drawn_people(2)
-    assert found.shape == (2, 3, 128, 96)
-    again = maker.drawn_people(2)
-    torch.testing.assert_close(found, again, rtol=0, atol=0)
-    # Normalised pixels of a picture: neighbours are alike, as in no noise.
-    near = (found[..., 1:] - found[..., :-1]).abs().mean()
-    assert near < 0.3 * found.std() and found.std() > 0.3
+def test_a_config_gives_its_training_people(maker, monkeypatch, tmp_path):
+    folder = tmp_path / 'synthpose'
+    write_dataset(folder, Settings(train=8, val=6))
+    config = read_config(CONFIG)
+    config.train_dataloader.dataset.data_root = f'{folder}/'
+    monkeypatch.setattr('mmpose_sdpose.export.inputs.read_config', lambda name: config)
+    found = maker.read('ours', count=8)
+    assert found.shape == (8, 3, 128, 96)
+    assert len(torch.unique(found.flatten(1), dim=0)) == 8
+
+
+def test_made_up_people_are_pictures_that_a_trained_model_finds_people_in(maker):
+    found = maker.make_up(4)
+    assert found.shape == (4, 3, 128, 96)
+    torch.testing.assert_close(found, maker.make_up(4), rtol=0, atol=0)
+    assert len(torch.unique(found.flatten(1), dim=0)) == 4
+    model = read_model(CONFIG, 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth')
+    (heatmaps,) = raw_outputs(model, found)
+    (noise,) = raw_outputs(model, torch.randn(4, 3, 128, 96))
+    assert heatmaps.amax((2, 3)).median() > 0.5 > noise.amax((2, 3)).median()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from mmpose_sdpose.export.graph import OnnxSession, trace
 from mmpose_sdpose.export.network import Network
-from mmpose_sdpose.export.onnx_graph import trace
 from mmpose_sdpose.export.quantise import float_nodes, to_half, to_int8
-from mmpose_sdpose.export.session import OnnxSession
 
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ def network() -> Network:
 @pytest.fixture(scope='module')
 def graph(network):
     example = images(1, network.model)
-    return trace(network, (example,), ('image',), network.output_names, 18, dynamic=False)
+    return trace(network, (example,), ('image',), ('heatmaps',))
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +45,7 @@ def test_attention_the_first_convolution_and_the_encoder_between_products_stay_i
 def test_products_with_few_weights_stay_in_float():
     """As the layer that reads coordinates, and channel gates."""
     layers = torch.nn.Sequential(torch.nn.Linear(32, 32), torch.nn.Linear(32, 5))
-    graph = trace(layers, (torch.zeros(1, 32),), ('x',), ('y',), 18, dynamic=False)
+    graph = trace(layers, (torch.zeros(1, 32),), ('x',), ('y',))
     wide, narrow = graph.graph.node
     assert (wide.op_type, narrow.op_type) == ('Gemm', 'Gemm')
     assert float_nodes(graph) == [narrow.name]

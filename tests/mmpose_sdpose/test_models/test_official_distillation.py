@@ -15,13 +15,11 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ..official_models import boxed_samples, check_gradients, official_model
+from ..official_models import CONFIGS, boxed_samples, check_gradients, official_model
 from ..reference import generator, normal, recorded, recorded_json, rule_input
 
-DISTILLATIONS = {
-    'teacher_hr48': 'td-reg_distilpose-s_distill-hrnet-w48_8xb32-300e_coco-256x192',
-    'teacher_stemnet': 'td-reg_distilpose-s_distill-tokenpose-s-v1_8xb32-300e_coco-256x192',
-}
+DISTILLATION = 'td-reg_distilpose-s_distill-hrnet-w48_8xb32-300e_coco-256x192'
+TEACHERS = ('teacher_hr48', 'teacher_stemnet')
 # All official terms but reg2hm, which differs.
 TERMS = {
     'reg_loss': 'loss_coordinate_cycle1',
@@ -62,8 +60,8 @@ class BothValues(nn.Module):
 def build_distiller(teacher: str) -> TopdownDistiller:
     """Of our config, with official weights in student and teacher; float64, in training mode."""
     init_default_scope('mmpose')
-    config = read_config(DISTILLATIONS[teacher]).model
-    config.update(teacher_ckpt=None, allow_untrained=True)
+    config = read_config(DISTILLATION).model
+    config.update(teacher=CONFIGS[teacher], teacher_ckpt=None, allow_untrained=True)
     distiller = MODELS.build(config)
     distiller.load_state_dict(official_model('distilpose_s').state_dict(), strict=True)
     distiller.teacher.load_state_dict(official_model(teacher).state_dict(), strict=True)
@@ -86,7 +84,7 @@ def data_samples() -> list[PoseDataSample]:
     return samples
 
 
-@pytest.fixture(scope='module', params=DISTILLATIONS)
+@pytest.fixture(scope='module', params=TEACHERS)
 def distilled(request):
     """(recorded numbers, distiller, losses, official value of reg2hm) with one teacher."""
     distiller = build_distiller(request.param)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import sys
 
-from mmpose_sdpose.benchmark.rows import COLUMNS
+from mmpose_sdpose.benchmark.report import COLUMNS
 from mmpose_sdpose.tools import benchmark
 
 import pytest

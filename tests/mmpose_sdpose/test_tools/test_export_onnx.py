@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import mmpose_sdpose
-from mmpose_sdpose.configs import build_model, read_config
-from mmpose_sdpose.export import packages
+from mmpose_sdpose.configs import build_model, read_config, read_metainfo
+from mmpose_sdpose.export import graph
+from mmpose_sdpose.export.export import read_model
+from mmpose_sdpose.export.graph import OnnxSession
 from mmpose_sdpose.export.inputs import InputMaker
-from mmpose_sdpose.export.model import load_model
-from mmpose_sdpose.export.session import OnnxSession
+from mmpose_sdpose.export.network import Mirror
+from mmpose_sdpose.export.verify import predict, raw_outputs
 from mmpose_sdpose.tools import export_onnx
 
 import cv2
@@ -32,7 +34,7 @@ def export(*arguments) -> int:
 
 @pytest.fixture(scope='module')
 def exported(tmp_path_factory):
-    """Eight bits, keypoints in pixels, any batch: all that the tool does but half precision."""
+    """Eight bits, flip test, any batch: all that the tool does but half precision."""
     folder = tmp_path_factory.mktemp('exported')
     crops = folder / 'crops'
     crops.mkdir()
@@ -40,7 +42,7 @@ def exported(tmp_path_factory):
         picture = make_sample(seed=1, split='val', index=number, size=128).image
         cv2.imwrite(str(crops / f'{number}.png'), picture)
     path = folder / 'new folder' / 'model.onnx'
-    arguments = (CONFIG, WEIGHTS, path, '--int8', crops, '--decode', '--batch', 'dynamic')
+    arguments = (CONFIG, WEIGHTS, path, '--int8', crops, '--flip-test', '--batch', 'dynamic')
     assert export(*arguments) == 0
     assert [file.name for file in path.parent.iterdir()] == ['model.onnx']
     return path
@@ -59,7 +61,7 @@ def test_the_file_says_what_it_is(exported):
     assert entry.pop('flip_pairs') == [[left, left + 1] for left in range(1, 17, 2)]
     assert [15, 13] in entry['skeleton'] and len(entry.pop('skeleton')) == 19
     assert entry == dict(
-        format=1,
+        format=2,
         package_version=mmpose_sdpose.__version__,
         config=CONFIG,
         input_size=[96, 128],
@@ -67,10 +69,8 @@ def test_the_file_says_what_it_is(exported):
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
         padding=1.25,
-        output='pixel_keypoints',
-        codec=None,
-        shift_heatmap=True,
-        shift_coords=False,
+        use_udp=False,
+        flip_test=True,
         precision='int8',
         dataset='coco',
     )
@@ -79,16 +79,24 @@ def test_the_file_says_what_it_is(exported):
 
 
 def test_the_file_gives_mmposes_keypoints(exported):
-    config = read_config(CONFIG)
-    model = load_model(CONFIG, WEIGHTS)
-    images = InputMaker(config, model).drawn_people(3)
+    config, model = read_config(CONFIG), read_model(CONFIG, WEIGHTS)
+    images = InputMaker(config, model).make_up(3)
     found = OnnxSession(str(exported))(image=images.numpy())
-    with torch.inference_mode():
-        heatmaps = model.head(model.extract_feat(images)).numpy()
-    keypoints, scores = zip(*map(model.head.decoder.decode, heatmaps))
-    distances = np.linalg.norm(found['keypoints'] - np.concatenate(keypoints), axis=-1)
+    raw = raw_outputs(model, Mirror()(images))
+    expected = predict(model, raw, read_metainfo(config)['flip_indices'])
+    distances = np.linalg.norm(found['keypoints'] - expected.keypoints, axis=-1)
     assert np.median(distances) < 2  # eight bits, ranges from eight pictures
-    np.testing.assert_allclose(found['scores'], np.concatenate(scores), rtol=0, atol=0.2)
+    np.testing.assert_allclose(found['scores'], expected.scores, rtol=0, atol=0.2)
+
+
+def test_what_was_exported_is_summed_up(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'crops').mkdir()
+    cv2.imwrite('crops/1.png', make_sample(seed=1, split='val', index=0, size=128).image)
+    assert export(CONFIG, WEIGHTS, 'model.onnx', '--fp16', '--images', 'crops') == 0
+    said = ' '.join(capsys.readouterr().out.split())
+    assert f'model.onnx model {CONFIG}, fp16 input image: 1 x 3 x 128 x 96 output keypoints' in said
+    assert 'compared on 1 images of crops fp32 to PyTorch' in said
 
 
 @pytest.fixture
@@ -109,10 +117,14 @@ def bad_input(tmp_path, monkeypatch):
         (('no-such-config', WEIGHTS, 'x.onnx'), 'no config no-such-config'),
         ((CONFIG, 'nothing.pth', 'x.onnx'), 'no checkpoint at nothing.pth'),
         ((CONFIG, 'torn.pth', 'x.onnx'), 'torn.pth is truncated or no checkpoint'),
-        ((CONFIG, 'other.pth', 'x.onnx'), 'other.pth is of another model than td-hm_sdpose-n_'),
+        ((CONFIG, 'other.pth', 'x.onnx'), 'other.pth is of another model'),
         ((CONFIG, WEIGHTS, 'x.onnx', '--opset', '17'), 'opset 17 is not supported: choose one of'),
-        ((CONFIG, WEIGHTS, 'x.onnx', '--int8', 'few'), 'few has 1 images, and calibration needs'),
+        (
+            (CONFIG, WEIGHTS, 'x.onnx', '--int8', 'few'),
+            'few has 1 images, and at least 8 are needed',
+        ),
         ((CONFIG, WEIGHTS, 'x.onnx', '--int8', 'nowhere'), 'no config nowhere'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--images', 'nowhere'), 'no config nowhere'),
         ((CONFIG, WEIGHTS, 'x.onnx', '--evaluate', 'nowhere'), 'no config nowhere'),
         ((CONFIG, 'a file', 'x.onnx'), 'a file is truncated or no checkpoint'),
         ((CONFIG, WEIGHTS, 'other.pth'), 'other.pth exists: choose another name, or say --force'),
@@ -131,7 +143,7 @@ def test_bad_input_gets_one_clear_line_and_leaves_no_file(
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(packages, 'find_spec', lambda name: None if name == 'onnxscript' else name)
+    monkeypatch.setattr(graph, 'find_spec', lambda name: None if name == 'onnxscript' else name)
     assert export(CONFIG, WEIGHTS, tmp_path / 'x.onnx') == 1
     assert 'onnxscript is not installed: pip install onnx onnxscript' in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -152,9 +164,7 @@ def test_ctrl_c_ends_it_quietly(tmp_path, monkeypatch, capsys):
     [
         (['--batch', '0'], '0 is neither dynamic nor a number from 1 on'),
         (['--batch', 'many'], 'many is neither dynamic nor a number'),
-        (['--simcc', '0'], '0 is no number of bins to a pixel'),
         (['--int8', 'x', '--fp16'], 'not allowed with'),
-        (['--decode', '--simcc'], 'not allowed with'),
         (['--calibration-images', '3'], '--calibration-images 3: at least 8'),
     ],
 )

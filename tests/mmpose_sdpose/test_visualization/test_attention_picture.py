@@ -3,8 +3,7 @@ from __future__ import annotations
 from mmpose_sdpose.visualization import AttentionChoice, draw_attention
 from mmpose_sdpose.visualization.attention import Heatmaps, Person
 from mmpose_sdpose.visualization.attention_panels import PREDICTED, TRUE, Panels
-from mmpose_sdpose.visualization.attention_picture import PANEL_HEIGHT
-from mmpose_sdpose.visualization.attention_sheet import Panel, Row, arrange
+from mmpose_sdpose.visualization.attention_picture import PANEL_HEIGHT, Panel, Row, arrange
 
 import cv2
 import numpy as np

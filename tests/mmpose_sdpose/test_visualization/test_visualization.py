@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sdpose_runtime.side_colours import SIDES
+from sdpose_runtime.drawing import SIDES
 
 
 def person(path, predicted) -> dict:

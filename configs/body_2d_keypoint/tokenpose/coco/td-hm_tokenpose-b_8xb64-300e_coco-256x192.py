@@ -1,16 +1,7 @@
 # TokenPose-B: three-stage HRNet-W32.
-_base_ = ['../../../_base_/token_heatmap_coco.py']
+_base_ = ['../../../_base_/token_heatmap_coco.py', '../../../_base_/hrnet_w32.py']
 
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='HRNetThreeStage',
-        channels=32,
-        stage1_channels=32,  # as official; the ImageNet weights of stage 1 then do not fit
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/hrnet_w32-36af842e.pth',
-        ),
-    ),
+    backbone=dict(_delete_=True, **_base_.hrnet_w32_three_stage),
     head=dict(in_channels=32),
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import copy
 
-from mmpose_sdpose.models.distillers import TopdownDistiller
+from mmpose_sdpose.models.distillers import TopdownDistiller, knowledge
 from mmpose_sdpose.models.distillers.comparisons import COMPARISONS
 from mmpose_sdpose.models.distillers.knowledge import heatmap_frame, heatmap_peaks
 from mmpose_sdpose.models.losses import SimulatedHeatmapLoss
@@ -165,6 +165,35 @@ def test_a_teacher_trained_with_cross_entropy_gives_heatmaps_not_logits():
     run(model)
     mass = torch.full((2, 17), 2 * torch.pi)  # sigma 1
     torch.testing.assert_close(seen[0].sum((2, 3)), mass)
+
+
+@pytest.mark.parametrize('teacher', [token_heatmap_model(), resnet_heatmap_model()])
+@pytest.mark.parametrize(
+    ('compared', 'expected'),
+    [
+        (('attention', 'visual_tokens'), []),
+        (('scores',), ['frame', 'read']),
+        (('coordinates',), ['frame', 'peaks', 'read']),
+        ((*FROM_TOKENS, *FROM_HEATMAPS), ['frame', 'peaks', 'read']),
+    ],
+)
+def test_what_no_loss_compares_is_not_computed(compared, expected, teacher, monkeypatch):
+    losses = {**FROM_TOKENS, **FROM_HEATMAPS}
+    if teacher['head']['type'] == 'HeatmapHead':
+        compared = [name for name in compared if name not in FROM_TOKENS] or ['simulated_heatmaps']
+        expected = expected or ['frame', 'read']
+    model = distiller(teacher=teacher, losses={name: losses[name] for name in compared})
+    called = set()
+
+    def watch(owner: object, name: str, word: str) -> None:
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given: [called.add(word), original(*given)][1])
+
+    watch(knowledge, 'heatmap_frame', 'frame')
+    watch(knowledge, 'heatmap_peaks', 'peaks')
+    watch(model.head, 'read', 'read')
+    run(model)
+    assert sorted(called) == expected
 
 
 def test_peaks_are_fractions_of_the_heatmap():
@@ -338,7 +367,7 @@ def test_mmposes_own_configs_can_teach():
         (dict(teacher=token_heatmap_model(embed_dims=64)), 'embed_dims=32, the teacher.s 64'),
         (dict(teacher=token_heatmap_model(patch_size=(2, 3))), r'\(2, 2\) visual tokens'),
         (dict(teacher=token_heatmap_model(depth=3)), 'layer 4 of the teacher, which has 3'),
-        (dict(teacher=token_heatmap_model(num_keypoints=14)), '17 keypoints, the teacher 14'),
+        (dict(teacher=token_heatmap_model(out_channels=14)), '17 keypoints, the teacher 14'),
         (
             dict(
                 teacher=token_heatmap_model(

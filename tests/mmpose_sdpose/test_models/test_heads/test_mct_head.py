@@ -21,7 +21,7 @@ def head(**options):
         type='MCTHead',
         in_channels=4,
         in_featuremap_size=(6, 8),
-        num_keypoints=17,
+        out_channels=17,
         encoder=dict(embed_dims=32, depth=2, num_heads=4),
         hidden_dims=16,
         num_cycles=3,
@@ -191,7 +191,7 @@ def test_an_unknown_loss_is_named():
 
 
 def test_another_number_of_keypoints_is_refused_in_training_and_prediction():
-    model = head(num_keypoints=14)
+    model = head(out_channels=14)
     with pytest.raises(ValueError, match='predicts 14 keypoints, but the data has 17'):
         model.loss(feats(), samples())
     with pytest.raises(ValueError, match='predicts 14 keypoints, but the data has 17'):

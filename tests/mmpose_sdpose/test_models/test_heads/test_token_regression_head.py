@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ...small_models import build, packed_batch, token_regression_model
+from ...small_models import build, packed_batch, token_heatmap_model, token_regression_model
 
 RLE = dict(type='RLELoss', use_target_weight=True)
 SCORE_LOSS = dict(type='LocalizationScoreLoss', heatmap_size=(6, 8), sigma=1)
@@ -166,7 +166,7 @@ def test_attention_between_cycles_of_a_layer_that_is_not_there():
 
 
 def test_data_with_other_keypoints_is_refused():
-    model = build(token_regression_model(num_keypoints=14))
+    model = build(token_regression_model(out_channels=14))
     batch = model.data_preprocessor(packed_batch(), training=True)
     with pytest.raises(ValueError, match='predicts 14 keypoints, but the data has 17'):
         model.loss(batch['inputs'], batch['data_samples'])
@@ -176,9 +176,17 @@ def test_data_with_other_keypoints_is_refused():
 
 def test_accuracy_is_the_share_of_joints_within_a_twentieth():
     model, inputs, samples = model_and_batch()
-    output = torch.zeros(2, 17, 5)  # everything in the middle
-    weights = torch.ones(2, 17)
+    head = model.head
+    cycles = head.run_cycles(model.extract_feat(inputs), 1)
+    cycles[0].output = torch.zeros(2, 17, 5)  # everything in the middle
     for sample in samples:
         sample.gt_instance_labels.keypoint_labels[:] = 0.5
     samples[0].gt_instance_labels.keypoint_labels[0, :, 0] += 0.06
-    assert model.head.accuracy(output, samples, weights) == pytest.approx(0.5)
+    assert head.loss_of_cycles(cycles, samples)['acc_pose'] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize('flip_test', [False, True])
+@pytest.mark.parametrize('config', [token_regression_model, token_heatmap_model])
+def test_of_no_images_nothing_is_predicted(config, flip_test):
+    model = build({**config(), 'test_cfg': dict(flip_test=flip_test)}).eval()
+    assert model.predict(torch.zeros(0, 3, 32, 24), []) == []

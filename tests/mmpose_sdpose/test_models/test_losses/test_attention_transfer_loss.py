@@ -127,3 +127,22 @@ def test_layouts_that_do_not_fit_are_named(options, student, message):
     loss = AttentionTransferLoss(**options)
     with pytest.raises(ValueError, match=message):
         loss.check(AttentionLayout(*student), AttentionLayout(4, 8, (2, 3)))
+
+
+@pytest.mark.parametrize('options', [{}, dict(each_head=True), dict(whole_map=True)])
+@pytest.mark.parametrize('distance', ['kl', 'mse'])
+@pytest.mark.parametrize('gap', [60, 80, 87, 89, 93, 97, 101, 103, 105, 110, 1e4, 1e38])
+def test_the_gradient_is_finite_however_far_logits_are_apart(gap, distance, options):
+    """Between 88 and 103 softmax leaves values that float32 can hold, but not divide by."""
+    logits = torch.zeros(2, 4, 9, 9)
+    logits[..., K:] -= gap * torch.rand(6, generator=torch.Generator().manual_seed(0))
+    logits[0, :, :, K:] = -gap  # all of the attention stays with keypoints
+    logits[..., 4] = 0
+    logits[0, ..., 4] = -gap
+    logits.requires_grad_()
+    student = AttentionMaps({1: logits.softmax(-1)}, (2, 3))
+    loss = AttentionTransferLoss([(1, 1)], distance, loss_weight=1e3, **options)
+    value = loss(student, maps(1))
+    value.backward()
+    assert value.isfinite() and value >= 0
+    assert logits.grad.isfinite().all()

@@ -1,0 +1,198 @@
+"""Leeds Sports Pose Extended (LSPET) from its public archive to COCO-style files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.hub import get_config
+from scipy.io import loadmat
+
+#: The joints of ``joints.mat``, in its order, by CrowdPose's names.
+JOINTS = (
+    'right_ankle', 'right_knee', 'right_hip', 'left_hip', 'left_knee', 'left_ankle',
+    'right_wrist', 'right_elbow', 'right_shoulder', 'left_shoulder', 'left_elbow', 'left_wrist',
+    'neck', 'top_head',
+)  # fmt: skip
+ANNOTATIONS = 'joints.mat'
+SOURCE = 'http://sam.johnson.io/research/lspet.html'
+#: A person's box goes beyond the labelled joints by this share of its longer side.
+MARGIN = 0.15
+LEAST_JOINTS = 4
+
+
+class ArchiveError(ValueError):
+    """The folder is not the archive, or only part of it; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive as its makers publish it.
+
+    Args:
+        images: Path of each photo, ``im00001.jpg`` first.
+        joints: (14, 3, photos): x, y in pixels and 1 where the joint is labelled.
+    """
+
+    images: list[Path]
+    joints: np.ndarray
+
+
+def read_archive(folder: str | Path, first: int | None = None) -> Archive:
+    """Read and check the unpacked archive.
+
+    Args:
+        folder: Holds ``joints.mat`` and ``images/im00001.jpg`` and so on.
+        first: Take the first photos alone; None: all.
+
+    Raises:
+        ArchiveError: If a file or photo is missing, or ``joints.mat`` is something else.
+    """
+    folder = Path(folder)
+    path = folder / ANNOTATIONS
+    if not path.is_file():
+        raise ArchiveError(
+            f'{folder} has no {ANNOTATIONS}: name the unpacked archive of LSPET ({SOURCE}), the folder '
+            f'that has {ANNOTATIONS} and images/ in it'
+        )
+    try:
+        joints = loadmat(path).get('joints')
+    except Exception as error:  # scipy raises what it meets in the file
+        raise ArchiveError(f'{path} is no MATLAB file that can be read: {error}') from error
+    shape = getattr(joints, 'shape', None)
+    if shape is None or len(shape) != 3 or shape[:2] != (len(JOINTS), 3):
+        raise ArchiveError(
+            f'{path} holds joints of shape {shape}, those of LSPET are (14, 3, 10000): is it the '
+            'file of another data set (LSP has (3, 14, 2000))?'
+        )
+    joints = joints[..., :first].astype(float)
+    images = [folder / 'images' / f'im{number:05d}.jpg' for number in range(1, joints.shape[2] + 1)]
+    missing = [image for image in images if not image.is_file() or not image.stat().st_size]
+    if missing:
+        raise ArchiveError(
+            f'{len(missing)} of {len(images)} photos are missing or empty, the first is {missing[0]}: '
+            'unpack the whole archive, or take only the first photos with --first'
+        )
+    return Archive(images, joints)
+
+
+def convert(
+    archive: Archive,
+    out: str | Path,
+    test: int,
+    seed: int,
+    progress: Callable[[], None] = lambda: None,
+) -> dict[str, int]:
+    """Write ``OUT/images`` and ``OUT/annotations/lspet_{train,test}.json``, all or nothing.
+
+    Args:
+        archive: What :func:`read_archive` gave.
+        out: Folder to make; it may exist if it is empty.
+        test: Number of photos that are held out.
+        seed: Of the choice of those.
+        progress: Called after each photo.
+
+    Returns:
+        Number of people of each split.
+
+    Raises:
+        ArchiveError: If a photo cannot be read.
+        ValueError: If there are no more photos than are to be held out.
+        OSError: If the folder is in use, or cannot be written.
+    """
+    count = len(archive.images)
+    if not 0 < test < count:
+        raise ValueError(f'test ({test}) must be 1 to {count - 1}: there are {count} photos')
+    out = Path(out).absolute()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f'{out} exists and is not empty: choose another folder')
+    held_out = set(np.random.default_rng(seed).permutation(count)[:test].tolist())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # A hidden neighbour that is renamed at the end: no half data set ever has the final name.
+    with TemporaryDirectory(prefix=f'.{out.name}.partial-', dir=out.parent) as holder:
+        partial = Path(holder) / out.name
+        (partial / 'images').mkdir(parents=True)
+        (partial / 'annotations').mkdir()
+        splits: dict[str, list[tuple[dict, dict | None]]] = dict(train=[], test=[])
+        for index, image in enumerate(archive.images):
+            entry = _image_entry(index + 1, image)
+            person = _person(index + 1, archive.joints[..., index], entry)
+            splits['test' if index in held_out else 'train'].append((entry, person))
+            shutil.copyfile(image, partial / 'images' / image.name)
+            progress()
+        for split, entries in splits.items():
+            content = _coco_file(entries)
+            text = json.dumps(content, separators=(',', ':'))
+            (partial / 'annotations' / f'lspet_{split}.json').write_text(text)
+        if out.exists():
+            out.rmdir()
+        partial.rename(out)
+    return {
+        split: sum(person is not None for _, person in entries) for split, entries in splits.items()
+    }
+
+
+def _image_entry(number: int, path: Path) -> dict[str, Any]:
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ArchiveError(f'{path} is no readable image: unpack the archive again')
+    height, width = image.shape[:2]
+    return dict(id=number, file_name=path.name, width=width, height=height, crowdIndex=0.0)
+
+
+def _person(number: int, joints: np.ndarray, image: dict[str, Any]) -> dict[str, Any] | None:
+    """The annotation of a photo's one person; None where too few joints are labelled.
+
+    Args:
+        number: Id of photo and person.
+        joints: (14, 3), in the archive's order.
+        image: The photo's entry.
+    """
+    size = np.array([image['width'], image['height']])
+    points, labelled = joints[:, :2], joints[:, 2] > 0
+    labelled &= ((points >= 0) & (points < size)).all(axis=1)
+    if labelled.sum() < LEAST_JOINTS:
+        return None
+    order = [JOINTS.index(name) for name in crowdpose_names()]
+    keypoints = np.where(labelled[:, None], np.c_[points, np.full(len(points), 2)], 0)[order]
+    low, high = points[labelled].min(axis=0), points[labelled].max(axis=0)
+    margin = MARGIN * (high - low).max()
+    low, high = np.maximum(low - margin, 0), np.minimum(high + margin, size)
+    width, height = (high - low).tolist()
+    return dict(
+        id=number,
+        image_id=number,
+        category_id=1,
+        iscrowd=0,
+        bbox=[round(float(value), 1) for value in (*low, width, height)],
+        area=round(width * height, 1),
+        num_keypoints=int(labelled.sum()),
+        keypoints=[round(float(value), 1) for value in keypoints.ravel()],
+    )
+
+
+def _coco_file(entries: Sequence[tuple[dict, dict | None]]) -> dict[str, Any]:
+    names = crowdpose_names()
+    return dict(
+        info=dict(
+            description='Leeds Sports Pose Extended, Johnson & Everingham, CVPR 2011', url=SOURCE
+        ),
+        images=[image for image, _ in entries],
+        annotations=[person for _, person in entries if person is not None],
+        categories=[dict(id=1, name='person', supercategory='person', keypoints=names)],
+    )
+
+
+def crowdpose_names() -> list[str]:
+    """CrowdPose's 14 keypoints, in MMPose's order."""
+    info: Config = get_config('mmpose::_base_/datasets/crowdpose.py')
+    keypoints = info.dataset_info.keypoint_info
+    return [keypoints[index]['name'] for index in sorted(keypoints, key=int)]

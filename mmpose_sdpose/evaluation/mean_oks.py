@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmpose.registry import METRICS
+
+#: Areas in square pixels that COCO calls medium and large.
+SIZES = {'medium': (32**2, 96**2), 'large': (96**2, np.inf)}
+
+
+@METRICS.register_module()
+class MeanOKS(BaseMetric):
+    """Mean object keypoint similarity (OKS) of annotated people, with an interval over photos.
+
+    AP of few people jumps by whole steps; their mean OKS does not. Each annotated person is compared
+    with the pose predicted in its own box (ground-truth boxes), so that it is no measure of detection or
+    of scores. The interval is a bootstrap: photos are drawn with replacement, all people of a photo
+    together. For CocoMetric's people: those with an area and with a labelled keypoint.
+
+    Metrics: ``OKS``; ``OKS_low``, ``OKS_high`` (the interval); ``OKS>0.5``, ``OKS>0.75`` (shares of
+    people), ``people``; and the mean of groups: ``OKS(medium)``, ``OKS(large)`` by COCO's areas,
+    ``OKS(most joints)`` and ``OKS(few joints)`` by whether 10 joints or more are labelled, and one
+    ``OKS[name]`` for each keypoint. A group with nobody in it is left out.
+
+    Args:
+        bootstrap: Number of draws; 0: no interval.
+        level: Part of the draws that lie in the interval.
+        seed: Of the draws.
+        collect_device: Where results of several processes are joined, as of MMEngine.
+        prefix: Put before the metrics' names.
+
+    Raises:
+        ValueError: If ``bootstrap`` is negative or ``level`` is not between 0 and 1; from the
+            evaluation, if the samples come without annotations, as those of detected boxes do.
+    """
+
+    default_prefix = 'oks'
+
+    def __init__(
+        self,
+        bootstrap: int = 2000,
+        level: float = 0.95,
+        seed: int = 0,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
+        if bootstrap < 0:
+            raise ValueError(f'bootstrap ({bootstrap}) must be 0 or more')
+        if not 0 < level < 1:
+            raise ValueError(f'level ({level}) must be between 0 and 1')
+        self.bootstrap, self.level, self.seed = bootstrap, level, seed
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Keep each annotated person's similarities, joint by joint."""
+        sigmas = np.asarray(self.dataset_meta['sigmas'])
+        for sample in data_samples:
+            annotation = sample.get('raw_ann_info')
+            if not isinstance(annotation, dict) or 'keypoints' not in annotation:
+                raise ValueError(
+                    'MeanOKS compares with the annotation of each box, and these boxes have none: test '
+                    'on ground-truth boxes (test_dataloader.dataset.bbox_file=None)'
+                )
+            true = np.asarray(annotation['keypoints'], float).reshape(-1, 3)
+            area = float(annotation.get('area') or 0)
+            labelled = true[:, 2] > 0
+            if not labelled.any() or area <= 0:
+                continue
+            found = np.asarray(sample['pred_instances']['keypoints'][0], float)
+            similarity = joint_similarity(found, true[:, :2], area, sigmas)
+            self.results.append((sample['img_id'], area, np.where(labelled, similarity, np.nan)))
+
+    def compute_metrics(self, results: list[tuple[int, float, np.ndarray]]) -> dict[str, float]:
+        """The means over all people, and of each group."""
+        if not results:
+            raise ValueError('MeanOKS found nobody with an area and a labelled keypoint')
+        photos, areas, joints = (np.array(column) for column in zip(*results))
+        people = np.nanmean(joints, axis=1)
+        metrics = {'OKS': people.mean()}
+        if self.bootstrap:
+            metrics['OKS_low'], metrics['OKS_high'] = self._interval(photos, people)
+        metrics.update({f'OKS>{limit}': (people > limit).mean() for limit in (0.5, 0.75)})
+        metrics['people'] = len(people)
+        many = (~np.isnan(joints)).sum(axis=1) >= 10
+        groups = {name: (areas >= low) & (areas < high) for name, (low, high) in SIZES.items()}
+        groups.update({'most joints': many, 'few joints': ~many})
+        metrics.update(
+            {f'OKS({name})': people[of].mean() for name, of in groups.items() if of.any()}
+        )
+        names = self.dataset_meta['keypoint_id2name']
+        for index, column in enumerate(joints.T):
+            if not np.isnan(column).all():
+                metrics[f'OKS[{names[index]}]'] = np.nanmean(column)
+        return {name: float(value) for name, value in metrics.items()}
+
+    def _interval(self, photos: np.ndarray, people: np.ndarray) -> np.ndarray:
+        """Lower and upper end of the mean's interval."""
+        _, photo = np.unique(photos, return_inverse=True)
+        sums, counts = np.bincount(photo, people), np.bincount(photo)
+        draws = np.random.default_rng(self.seed).integers(0, len(sums), (self.bootstrap, len(sums)))
+        means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+        tail = (1 - self.level) / 2
+        return np.quantile(means, [tail, 1 - tail])
+
+
+def joint_similarity(
+    found: np.ndarray, true: np.ndarray, area: float, sigmas: np.ndarray
+) -> np.ndarray:
+    """Similarity of each keypoint, as COCO's evaluation has it: exp(-d^2 / (8 sigma^2 area)).
+
+    Args:
+        found: Predicted positions.
+        true: Annotated positions.
+        area: Of the person, square pixels.
+        sigmas: Of each keypoint.
+
+    Shape:
+        (K, 2), (K, 2), (), (K,) -> (K,)
+    """
+    distances = ((found - true) ** 2).sum(axis=-1)
+    return np.exp(-distances / (8 * sigmas**2 * (area + np.spacing(1))))
