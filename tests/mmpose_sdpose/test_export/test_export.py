@@ -121,5 +121,5 @@ def test_the_model_read_is_in_evaluation_mode(monkeypatch, tmp_path):
 )
 def test_another_models_checkpoint_is_refused(other, misfit, tmp_path):
     path = saved(tmp_path / 'other.pth', build(other()))
-    with pytest.raises(ValueError, match=f'is of another model: .*{misfit}'):
+    with pytest.raises(ValueError, match=f'is of another model than the config: .*{misfit}'):
         load_weights(build(token_heatmap_model(depth=2)), path)

@@ -26,16 +26,18 @@ def test_weights_are_per_joint_and_sample():
     torch.testing.assert_close(value, torch.tensor((1.0 + 8.0) / 4))
 
 
-def test_gradient_reaches_scores_not_coordinates():
-    coordinates = torch.rand(2, 3, 2, requires_grad=True)
-    scores = torch.randn(2, 3, requires_grad=True)
-    loss = ScoreLoss()(coordinates, scores, torch.rand(2, 3, 4, 5), torch.ones(2, 3))
-    loss = loss + LocalizationScoreLoss()(
-        coordinates, scores, torch.rand(2, 3, 2), torch.ones(2, 3)
-    )
-    loss.backward()
+@pytest.mark.parametrize(
+    ('loss', 'shape'), [(ScoreLoss(), (2, 3, 4, 5)), (LocalizationScoreLoss(), (2, 3, 2))]
+)
+def test_gradient_reaches_scores_not_coordinates(loss, shape):
+    """Each score is pulled by the mean's share of the loss weight."""
+    numbers = torch.Generator().manual_seed(0)
+    coordinates = torch.rand(2, 3, 2, generator=numbers, requires_grad=True)
+    scores = torch.randn(2, 3, generator=numbers, requires_grad=True)
+    taught = torch.rand(shape, generator=numbers)
+    loss(coordinates, scores, taught, torch.ones(2, 3)).backward()
     assert coordinates.grad is None
-    assert (scores.grad != 0).all()
+    torch.testing.assert_close(scores.grad.abs(), torch.full((2, 3), loss.loss_weight / 6))
 
 
 def test_without_a_teacher_the_target_is_the_ground_truths_gaussian():
