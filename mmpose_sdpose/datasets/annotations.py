@@ -114,7 +114,7 @@ def load_json(path: str | Path) -> Any:
     try:
         text = Path(path).read_text(encoding='utf-8')
     except UnicodeDecodeError as error:
-        raise WrongFile(f'{path} is no text, and so no JSON') from error
+        raise WrongFile(f'{path} is no JSON: it is no text') from error
     try:
         return json.loads(text)
     except RecursionError as error:

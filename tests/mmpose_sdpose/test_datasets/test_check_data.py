@@ -155,7 +155,7 @@ def test_a_file_that_is_no_annotation_is_named(root, content, why):
 
 def test_a_binary_file_is_named(root):
     (root / 'people.json').write_bytes(bytes(range(128, 256)))
-    assert 'people.json is no text, and so no JSON' in errors(config(root))
+    assert 'people.json is no JSON: it is no text' in errors(config(root))
 
 
 @pytest.mark.parametrize(
