@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
 
-from .annotations import WrongFile, is_box, load_json
-from .findings import short
+from .annotations import Annotations, WrongFile, is_box, load_json, look_at_boxes, look_at_images
+from .findings import short, some
+
+logger = logging.getLogger(__name__)
 
 
 class CocoPeople:
-    """The people of a COCO annotation file, by the image file they are on.
+    """The people of a COCO annotation file, by the image file they are on; rules as in the runtime.
 
-    An image is known by the path that the file gives it: ``clip1/0001.jpg`` is not ``clip2/0001.jpg``,
-    while a bare ``0001.jpg`` is any of that name, but only one of them.
+    An image of the file is the one whose ``file_name`` the path ends with (``clip1/0001.jpg``), where
+    there is none the one whose ``file_name`` ends with the path's own name. People are the category
+    called person; where none is, the only category; of several, category 1.
 
     Args:
         path: JSON with ``images`` and ``annotations``; these with ``bbox``, perhaps ``keypoints``.
@@ -29,41 +34,55 @@ class CocoPeople:
 
     def __init__(self, path: str | Path) -> None:
         self.path = path
-        #: How many have no box, and are passed over.
-        self.without_box = 0
+        #: Why annotations are left out -> how many.
+        self.left_out: Counter[str] = Counter()
         content = load_json(path)
         try:
             self.names = {
-                image['id']: PurePosixPath(image['file_name'].replace('\\', '/'))
+                _key(image['id']): PurePosixPath(image['file_name'].replace('\\', '/'))
                 for image in content['images']
             }
             if len(self.names) < len(content['images']):
                 raise WrongFile(f'{path}: image ids stand more than once, number the images anew')
-            self.people: dict[Any, list[dict]] = {number: [] for number in self.names}
+            self.people: dict[str, list[dict]] = {number: [] for number in self.names}
+            kinds = _categories_of_people(content)
             for person in content['annotations']:
-                self._add(person)
+                self._add(person, kinds)
         except (KeyError, TypeError, AttributeError) as error:
             raise WrongFile(
                 f'{path} is no COCO annotation file, which has images (id, file_name) and annotations '
                 f'(image_id, bbox): {type(error).__name__} {error}'
             ) from error
-        self._ids: dict[str, list[Any]] = {}
-        for number, name in self.names.items():
-            self._ids.setdefault(name.name, []).append(number)
-        self._taken: dict[Any, Path] = {}
+        self._taken: dict[str, Path] = {}
+        self._say_doubts(content)
 
-    def _add(self, person: dict) -> None:
+    def _add(self, person: dict, kinds: list[str]) -> None:
         box, who = person.get('bbox'), f'{self.path}: annotation {short(person.get("id"))}'
         if 'bbox' not in person:
-            self.without_box += 1
+            self.left_out['without a box'] += 1
         elif not is_box(box):
             raise WrongFile(f'{who} has {short(box)} as bbox: wanted are x, y, width, height')
-        elif person['image_id'] not in self.people:
+        elif _key(person['image_id']) not in self.people:
             raise WrongFile(
                 f'{who} is on image {short(person["image_id"])}, which the file does not list'
             )
-        elif person.get('iscrowd', 0) == 0 and min(box[2:]) > 0:
-            self.people[person['image_id']].append(person)
+        elif _key(person.get('category_id', kinds[0])) not in kinds:
+            self.left_out[f'of other categories than {some(kinds)}'] += 1
+        elif person.get('iscrowd') or min(box[2:]) <= 0:
+            self.left_out['crowds' if person.get('iscrowd') else 'without width or height'] += 1
+        else:
+            self.people[_key(person['image_id'])].append(person)
+
+    def _say_doubts(self, content: dict[str, Any]) -> None:
+        found = Annotations(str(self.path))
+        look_at_images(found, content['images'])
+        look_at_boxes(found, content['annotations'])
+        for finding in found.findings:
+            if not finding.fatal:
+                logger.warning(finding.text)
+        if self.left_out:
+            reasons = [f'{count} {reason}' for reason, count in self.left_out.items()]
+            logger.warning('%s: left out are %s', self.path, ', '.join(reasons))
 
     def on(self, image: str | Path) -> list[dict] | None:
         """The people of an image, None if the file does not know it.
@@ -72,17 +91,18 @@ class CocoPeople:
             ValueError: If it may be several images of the file, or another one was taken for the same.
         """
         path = Path(os.path.abspath(image))
-        known = self._ids.get(path.name, [])
-        fitting = [number for number in known if self._is_end_of(number, path)]
-        if not fitting:
-            return None
-        longest = max(len(self.names[number].parts) for number in fitting)
-        best = [number for number in fitting if len(self.names[number].parts) == longest]
+        alike = [number for number, name in self.names.items() if name.name == path.name]
+        lengths = {number: _common_end(self.names[number], path) for number in alike}
+        whole = [number for number in alike if lengths[number] == len(self.names[number].parts)]
+        longest = max((lengths[number] for number in whole), default=0)
+        best = [number for number in whole if lengths[number] == longest] or alike
         if len(best) > 1:
             raise ValueError(
-                f'{self.path} has {len(best)} images called {self.names[best[0]]}, so that nobody '
-                f'knows which of them {image} is: give each a path of its own'
+                f'{image} could be {len(best)} images of {self.path}: '
+                f'{some([self.names[number] for number in best])}'
             )
+        if not best:
+            return None
         other = self._taken.setdefault(best[0], path)
         if other != path:
             raise ValueError(
@@ -90,10 +110,6 @@ class CocoPeople:
                 'folder into its file_name'
             )
         return self.people[best[0]]
-
-    def _is_end_of(self, number: Any, path: Path) -> bool:
-        parts = self.names[number].parts
-        return path.parts[-len(parts) :] == parts
 
     def of(self, image: str | Path, limit: int) -> list[dict]:
         """The largest people of an image.
@@ -110,6 +126,29 @@ class CocoPeople:
                 f'{", ".join(names[:3])}'
             )
         return sorted(people, key=lambda person: -person['bbox'][2] * person['bbox'][3])[:limit]
+
+
+def _categories_of_people(content: dict[str, Any]) -> list[str]:
+    listed = content.get('categories')
+    listed = listed if isinstance(listed, list) else []
+    called = [
+        _key(kind['id']) for kind in listed if str(kind.get('name')).strip().lower() == 'person'
+    ]
+    people = content['annotations']
+    there = {_key(person['category_id']) for person in people if 'category_id' in person}
+    return called or (list(there) if len(there) == 1 else ['1'])
+
+
+def _key(value: Any) -> str:
+    """An id, which tools write as a number or as text."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
+
+
+def _common_end(name: PurePosixPath, path: Path) -> int:
+    """How many parts two paths have in common, from the end."""
+    pairs = zip(reversed(name.parts), reversed(path.parts))
+    return next((count for count, (a, b) in enumerate(pairs) if a != b), len(name.parts))
 
 
 def read_image(path: str | Path) -> np.ndarray:

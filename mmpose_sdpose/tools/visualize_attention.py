@@ -111,8 +111,6 @@ def _read_people(
 ) -> dict[str, dict[str, Any]]:
     """People as the pipeline packs them, by the name of their picture."""
     boxes = args.boxes and CocoPeople(args.boxes)
-    if boxes and boxes.without_box:
-        print(f'{args.boxes}: {boxes.without_box} people have no box: passed over', file=sys.stderr)
     people = {}
     for path in args.images:
         image = read_image(path)

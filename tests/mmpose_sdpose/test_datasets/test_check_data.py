@@ -429,6 +429,10 @@ def test_categories_that_are_not_listed_are_said(root):
     edit(root / 'people.json', lambda c: c['annotations'][0].update(category_id=3))
     assert errors(config(root), 'val') == ''
     assert '1 of 3 people are of category 3' in warnings(config(root), 'val')
+    several = (
+        'people are of several categories (2 of 1, 1 of 3): MMPose loads whoever has keypoints'
+    )
+    assert several in warnings(config(root), 'train')
 
 
 def test_crowdpose_needs_its_fields(root):

@@ -30,13 +30,14 @@ def test_the_largest_people_of_an_image_come_first(boxes):
 
 
 def test_an_image_is_known_by_its_path(boxes, tmp_path, monkeypatch):
-    """Frames of two clips bear the same names."""
-    for elsewhere in ('clip2/a.jpg', 'a.jpg'):
-        with pytest.raises(ValueError, match='no image a.jpg'):
-            boxes.of(elsewhere, 1)
+    """Frames of two clips bear the same names: where one was moved, no other may be it too."""
     (tmp_path / 'val').mkdir()
     monkeypatch.chdir(tmp_path / 'val')
     assert boxes.of('a.jpg', 1) == boxes.of('../val/a.jpg', 1)
+    with pytest.raises(
+        ValueError, match=f'clip2/a.jpg and {tmp_path}/val/a.jpg would both be val/a'
+    ):
+        boxes.of('clip2/a.jpg', 1)
 
 
 def people_of(tmp_path, *names: str) -> CocoPeople:
@@ -55,8 +56,11 @@ def test_what_is_ambiguous_is_refused(tmp_path):
         ValueError, match='four/a.jpg and .*three/a.jpg would both be a.jpg of .*boxes'
     ):
         two.of('clips/four/a.jpg', 1)
-    with pytest.raises(ValueError, match='has 2 images called b.jpg'):
-        people_of(tmp_path, 'b.jpg', 'b.jpg').of('b.jpg', 1)
+    for names in (('b.jpg', 'b.jpg'), ('one/b.jpg', 'two/b.jpg')):
+        with pytest.raises(
+            ValueError, match=f'^b.jpg could be 2 images of .*: {names[0]}, {names[1]}$'
+        ):
+            people_of(tmp_path, *names).of('b.jpg', 1)
 
 
 def test_an_image_without_people_is_named(boxes):
@@ -99,7 +103,45 @@ def test_people_without_a_box_are_passed_over_and_counted(tmp_path):
     content = dict(images=[dict(id=1, file_name='a.jpg')], annotations=people)
     (tmp_path / 'boxes.json').write_text(json.dumps(content))
     found = CocoPeople(tmp_path / 'boxes.json')
-    assert found.of('a.jpg', 9) == people[1:] and found.without_box == 1
+    assert found.of('a.jpg', 9) == people[1:] and found.left_out == {'without a box': 1}
+
+
+def test_ids_may_be_text_and_what_is_odd_is_said(tmp_path, caplog):
+    people = [
+        dict(image_id='7', bbox=[10, 10, 28, 38], category_id='1'),
+        dict(image_id=7.0, bbox=[10, 10, 20, 30], category_id=1, iscrowd=1),
+    ]
+    images = [dict(id=7, file_name='a.jpg', width=30, height=40)]
+    content = dict(images=images, annotations=people, categories=[dict(id=1, name='person')])
+    (tmp_path / 'boxes.json').write_text(json.dumps(content))
+    assert CocoPeople(tmp_path / 'boxes.json').on('a.jpg') == people[:1]
+    assert f'{tmp_path}/boxes.json: left out are 1 crowds' in caplog.text
+    assert 'reach beyond their image' not in caplog.text  # the one text id is not looked at
+    people[0]['image_id'] = 7
+    (tmp_path / 'boxes.json').write_text(json.dumps(content))
+    CocoPeople(tmp_path / 'boxes.json')
+    assert '1 of 2 boxes reach beyond their image' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ('categories', 'kinds', 'kept'),
+    [
+        ([], [5, 5], 2),  # the only one, whatever its number
+        ([dict(id=0, name='person')], [0, 0], 2),
+        ([dict(id=1, name='dog'), dict(id=2, name='Person')], [1, 2], 1),
+        ([dict(id=1, name='dog'), dict(id=2, name='cat')], [1, 2], 1),
+        ([], [2, 3], 0),
+    ],
+)
+def test_people_are_one_category(categories, kinds, kept, tmp_path):
+    people = [dict(image_id=1, bbox=[0, 0, 5, 5], category_id=kind) for kind in kinds]
+    content = dict(
+        images=[dict(id=1, file_name='a.jpg')], annotations=people, categories=categories
+    )
+    (tmp_path / 'boxes.json').write_text(json.dumps(content))
+    found = CocoPeople(tmp_path / 'boxes.json')
+    assert len(found.on('a.jpg')) == kept
+    assert sum(found.left_out.values()) == 2 - kept
 
 
 def test_images_are_read_or_named(tmp_path):
