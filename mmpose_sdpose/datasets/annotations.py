@@ -58,7 +58,7 @@ class Annotations:
         people: Number of annotations, None if the file has no such list.
         loaded: Image ids of the people that MMPose loads.
         troubles: What is wrong with people -> annotation id and value of each.
-        category_ids: Category of the annotations -> how many.
+        category_ids: Category of those with labelled keypoints -> how many.
         findings: About the file as a whole.
     """
 
@@ -87,6 +87,16 @@ class Annotations:
             text += '; MMPose passes them over' if name in _PASSED_OVER else ''
             yield Finding(f'{self.path}: annotation {short(first)} {text}', name in _WRONG)
 
+    def describe_categories(self) -> Iterator[Finding]:
+        """What MMPose makes of several categories, if there are."""
+        if len(self.category_ids) > 1:
+            kinds = [f'{count} of {kind}' for kind, count in sorted(self.category_ids.items())]
+            yield Finding(
+                f'{self.path}: people are of several categories ({some(kinds)}): MMPose loads whoever '
+                'has keypoints, whatever the category',
+                fatal=False,
+            )
+
     def describe_nobody(self) -> Iterator[Finding]:
         """Why MMPose would load nobody, if so."""
         if not self.loaded and not any(map(self.troubles.get, _WRONG)):
@@ -114,7 +124,7 @@ def load_json(path: str | Path) -> Any:
     try:
         text = Path(path).read_text(encoding='utf-8')
     except UnicodeDecodeError as error:
-        raise WrongFile(f'{path} is no text, and so no JSON') from error
+        raise WrongFile(f'{path} is no JSON: it is no text') from error
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -149,7 +159,7 @@ def _read(path: str, expected: int | None, mtime: int, size: int) -> Annotations
             f'"categories", it holds {holds}'
         )
     found = Annotations(path, expected)
-    _look_at_images(found, content['images'])
+    look_at_images(found, content['images'])
     if isinstance(content.get('categories'), list):
         found.categories = [entry.get('id') for entry in _objects(content['categories'])]
     if isinstance(content.get('annotations'), list):
@@ -160,7 +170,7 @@ def _read(path: str, expected: int | None, mtime: int, size: int) -> Annotations
         _check_ids(found, 'annotation', [person.get('id') for person in people])
         for person in people:
             _look_at_person(found, person)
-        _look_at_boxes(found, people)
+        look_at_boxes(found, people)
     return found
 
 
@@ -168,7 +178,8 @@ def _objects(entries: list[Any]) -> Iterable[dict[str, Any]]:
     return (entry for entry in entries if isinstance(entry, dict))
 
 
-def _look_at_images(found: Annotations, images: list[Any]) -> None:
+def look_at_images(found: Annotations, images: list[Any]) -> None:
+    """Note the images of a file, and what is wrong with them."""
     named = [image for image in _objects(images) if isinstance(image.get('file_name'), str)]
     if len(named) < len(images):
         found.add(f'images have no file_name ({len(images) - len(named)})')
@@ -207,7 +218,7 @@ def _look_at_person(found: Annotations, person: dict[str, Any]) -> None:
         found.troubles[trouble].append((person.get('id'), value))
     else:
         found.loaded.append(person['image_id'])
-    if _is_whole(person.get('category_id')):
+    if _is_whole(person.get('category_id')) and trouble not in ('no keypoints', 'unlabelled'):
         found.category_ids[person['category_id']] += 1
     # For metrics, which count people by other rules.
     area = person.get('area')
@@ -254,11 +265,11 @@ def _left_out(person: dict[str, Any], picture: Picture) -> tuple[str, Any]:
     return '', None
 
 
-def _look_at_boxes(found: Annotations, people: list[dict[str, Any]]) -> None:
-    """Boxes that are numbers, but of something else."""
+def look_at_boxes(found: Annotations, people: list[Any]) -> None:
+    """Note boxes that are numbers, but of something else."""
     boxes = [
         (person['bbox'], found.pictures[person['image_id']])
-        for person in people
+        for person in _objects(people)
         if _is_whole(person.get('image_id'))
         and person['image_id'] in found.pictures
         and is_box(person.get('bbox'))

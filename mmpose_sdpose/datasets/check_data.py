@@ -154,6 +154,7 @@ def _check_content(leaf: Leaf, annotations: Annotations, origin: str) -> Iterato
         )
     else:
         yield from annotations.describe_people()
+        yield from annotations.describe_categories()
         yield from annotations.describe_nobody()
     used = {name: annotations.pictures[name] for name in leaf.images()}
     sizeless = [name for name in used if None in (used[name].width, used[name].height)]

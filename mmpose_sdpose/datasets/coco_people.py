@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import logging
+import os
+from collections import Counter
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
 
+from .annotations import Annotations, WrongFile, is_box, load_json, look_at_boxes, look_at_images
+from .findings import short, some
+
+logger = logging.getLogger(__name__)
+
 
 class CocoPeople:
-    """The people of a COCO annotation file, by file name of their image.
+    """The people of a COCO annotation file, by the image file they are on; rules as in the runtime.
+
+    An image of the file is the one whose ``file_name`` the path ends with (``clip1/0001.jpg``), where
+    there is none the one whose ``file_name`` ends with the path's own name. People are the category
+    called person; where none is, the only category; of several, category 1.
 
     Args:
         path: JSON with ``images`` and ``annotations``; these with ``bbox``, perhaps ``keypoints``.
@@ -23,35 +34,121 @@ class CocoPeople:
 
     def __init__(self, path: str | Path) -> None:
         self.path = path
+        #: Why annotations are left out -> how many.
+        self.left_out: Counter[str] = Counter()
+        content = load_json(path)
         try:
-            content = json.loads(Path(path).read_text(encoding='utf-8'))
-            files = {image['id']: Path(image['file_name']).name for image in content['images']}
-            self.by_file: dict[str, list[dict]] = {name: [] for name in files.values()}
+            self.names = {
+                _key(image['id']): PurePosixPath(image['file_name'].replace('\\', '/'))
+                for image in content['images']
+            }
+            if len(self.names) < len(content['images']):
+                raise WrongFile(f'{path}: image ids stand more than once, number the images anew')
+            self.people: dict[str, list[dict]] = {number: [] for number in self.names}
+            kinds = _categories_of_people(content)
             for person in content['annotations']:
-                if person.get('iscrowd', 0) == 0 and min(person['bbox'][2:]) > 0:
-                    self.by_file[files[person['image_id']]].append(person)
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f'{path} is no JSON: {error}') from error
-        except (KeyError, TypeError) as error:
-            raise ValueError(
+                self._add(person, kinds)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise WrongFile(
                 f'{path} is no COCO annotation file, which has images (id, file_name) and annotations '
                 f'(image_id, bbox): {type(error).__name__} {error}'
             ) from error
+        self._taken: dict[str, Path] = {}
+        self._say_doubts(content)
+
+    def _add(self, person: dict, kinds: list[str]) -> None:
+        box, who = person.get('bbox'), f'{self.path}: annotation {short(person.get("id"))}'
+        if 'bbox' not in person:
+            self.left_out['without a box'] += 1
+        elif not is_box(box):
+            raise WrongFile(f'{who} has {short(box)} as bbox: wanted are x, y, width, height')
+        elif _key(person['image_id']) not in self.people:
+            raise WrongFile(
+                f'{who} is on image {short(person["image_id"])}, which the file does not list'
+            )
+        elif _key(person.get('category_id', kinds[0])) not in kinds:
+            self.left_out[f'of other categories than {some(kinds)}'] += 1
+        elif person.get('iscrowd') or min(box[2:]) <= 0:
+            self.left_out['crowds' if person.get('iscrowd') else 'without width or height'] += 1
+        else:
+            self.people[_key(person['image_id'])].append(person)
+
+    def _say_doubts(self, content: dict[str, Any]) -> None:
+        found = Annotations(str(self.path))
+        look_at_images(found, content['images'])
+        look_at_boxes(found, content['annotations'])
+        for finding in found.findings:
+            if not finding.fatal:
+                logger.warning(finding.text)
+        if self.left_out:
+            reasons = [f'{count} {reason}' for reason, count in self.left_out.items()]
+            logger.warning('%s: left out are %s', self.path, ', '.join(reasons))
+
+    def on(self, image: str | Path) -> list[dict] | None:
+        """The people of an image, None if the file does not know it.
+
+        Raises:
+            ValueError: If it may be several images of the file, or another one was taken for the same.
+        """
+        path = Path(os.path.abspath(image))
+        alike = [number for number, name in self.names.items() if name.name == path.name]
+        lengths = {number: _common_end(self.names[number], path) for number in alike}
+        whole = [number for number in alike if lengths[number] == len(self.names[number].parts)]
+        longest = max((lengths[number] for number in whole), default=0)
+        best = [number for number in whole if lengths[number] == longest] or alike
+        if len(best) > 1:
+            raise ValueError(
+                f'{image} could be {len(best)} images of {self.path}: '
+                f'{some([self.names[number] for number in best])}'
+            )
+        if not best:
+            return None
+        other = self._taken.setdefault(best[0], path)
+        if other != path:
+            raise ValueError(
+                f'{path} and {other} would both be {self.names[best[0]]} of {self.path}: write the '
+                'folder into its file_name'
+            )
+        return self.people[best[0]]
 
     def of(self, image: str | Path, limit: int) -> list[dict]:
         """The largest people of an image.
 
         Raises:
-            ValueError: If the file does not know the image, or has nobody in it.
+            ValueError: If the file does not know the image, or not for sure, or has nobody in it.
         """
-        people = self.by_file.get(Path(image).name)
+        people = self.on(image)
         if not people:
             what = 'nobody in' if people == [] else 'no image'
+            names = sorted(map(str, self.names.values()))
             raise ValueError(
-                f'{self.path} has {what} {Path(image).name}: of its {len(self.by_file)} images the '
-                f'first are {", ".join(sorted(self.by_file)[:3])}'
+                f'{self.path} has {what} {Path(image).name}: of its {len(names)} images the first are '
+                f'{", ".join(names[:3])}'
             )
         return sorted(people, key=lambda person: -person['bbox'][2] * person['bbox'][3])[:limit]
+
+
+def _categories_of_people(content: dict[str, Any]) -> list[str]:
+    listed = content.get('categories')
+    listed = listed if isinstance(listed, list) else []
+    called = [
+        _key(kind['id']) for kind in listed if str(kind.get('name')).strip().lower() == 'person'
+    ]
+    people = content['annotations']
+    there = {_key(person['category_id']) for person in people if 'category_id' in person}
+    return called or (list(there) if len(there) == 1 else ['1'])
+
+
+def _key(value: Any) -> str:
+    """An id, which tools write as a number or as text."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
+
+
+def _common_end(name: PurePosixPath, path: Path) -> int:
+    """How many parts two paths have in common, from the end."""
+    pairs = zip(reversed(name.parts), reversed(path.parts))
+    return next((count for count, (a, b) in enumerate(pairs) if a != b), len(name.parts))
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -79,7 +176,7 @@ def to_sample(image: np.ndarray, person: dict | None, metainfo: dict[str, Any]) 
         metainfo: Of the data set that the config tests on.
 
     Raises:
-        ValueError: If the annotation has another number of keypoints than the data set.
+        ValueError: If the annotation has another number of keypoints than the data set, or what is none.
     """
     left, top, width, height = person['bbox'] if person else (0, 0, *image.shape[1::-1])
     keypoints = np.zeros((metainfo['num_keypoints'], 3), np.float32)
@@ -89,6 +186,11 @@ def to_sample(image: np.ndarray, person: dict | None, metainfo: dict[str, Any]) 
             raise ValueError(
                 f"the annotations have {len(keypoints)} keypoints, the config's data "
                 f'{metainfo["num_keypoints"]}: use boxes and a config of the same skeleton'
+            )
+        if not np.isfinite(keypoints).all():
+            raise ValueError(
+                f'annotation {short(person.get("id"))} has keypoints that are no numbers: write 0, 0, 0 '
+                'where one is not labelled'
             )
     return dict(
         metainfo,

@@ -90,8 +90,8 @@ class InputMaker:
             )
         people = [(path, None) for path in paths]
         if annotations:
-            known = CocoPeople(annotations[0]).by_file
-            people = [(path, one['bbox']) for path in paths for one in known.get(path.name, [])]
+            known = CocoPeople(annotations[0])
+            people = [(path, one['bbox']) for path in paths for one in known.on(path) or []]
         _check_count(len(people), least, folder, 'people with a box' if annotations else 'images')
         return self._normalise(
             [self._pack(read_image(path), box) for path, box in _spread(people, count)]

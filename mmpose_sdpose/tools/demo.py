@@ -17,6 +17,7 @@ from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.configs import find_config, read_metainfo
+from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.tools.console import fail
 from mmpose_sdpose.visualization import (
@@ -104,7 +105,7 @@ class Demo:
         if checkpoint.exists():
             CONSOLE.print(f'already trained: {checkpoint}', soft_wrap=True)
         else:
-            resume = ['--resume'] if (work_dir / 'last_checkpoint').exists() else []
+            resume = ['--resume'] if newest_checkpoint(work_dir) else []
             self.mim('train', 'train.log', '--work-dir', str(work_dir), *resume)
         return checkpoint
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mmpose_sdpose.checkpoint import write_checkpoint
+from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.engine.hooks.plain_model import plain_model
 from mmpose_sdpose.evaluation.complexity import measure_complexity
 
@@ -171,7 +172,10 @@ def train(config: Config, tell: Callable[[float], None], threads: int = 1) -> No
 def _run(config: Config, tell: Callable[[float], None]) -> dict:
     folder = Path(config.work_dir)
     config.dump(folder / 'config.py')
-    config.resume = (folder / 'last_checkpoint').is_file()
+    newest = newest_checkpoint(folder)
+    config.resume = newest is not None
+    if newest:
+        config.load_from = str(newest)
     began = time.monotonic()
     runner = Runner.from_cfg(config)
     follow = _FollowHook(tell)

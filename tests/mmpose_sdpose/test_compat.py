@@ -385,3 +385,19 @@ def test_older_torch_is_left_alone(monkeypatch):
 def test_the_check_tool_is_recognised(monkeypatch, command, expected):
     monkeypatch.setattr(sys, 'orig_argv', command, raising=False)
     assert compat.is_check_run() is expected
+
+
+def test_the_config_in_a_checkpoint_is_not_run(tmp_path):
+    """MMEngine's inferencers execute it where no config is given."""
+    from mmpose.apis import Pose2DInferencer
+
+    trace = tmp_path / 'trace'
+    code = f'import pathlib\npathlib.Path({str(trace)!r}).touch()\n'
+    hub = dict(runtime_info=dict(cfg=code), log_scalars={}, resumed_keys={})
+    torch.save(dict(meta=dict(cfg=code), message_hub=hub, state_dict={}), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='a.pth: MMEngine would run the Python text in that file'):
+        Pose2DInferencer(model=None, weights=str(tmp_path / 'a.pth'), device='cpu')
+    assert not trace.exists()
+    compat.refuse_config_in_checkpoint()  # a second time changes nothing
+    with pytest.raises(ValueError, match='name the config that the weights were trained with'):
+        Pose2DInferencer(model=None, weights=str(tmp_path / 'a.pth'), device='cpu')

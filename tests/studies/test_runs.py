@@ -6,13 +6,19 @@ import os
 import signal
 import sys
 import time
+from types import SimpleNamespace
+
+from mmpose_sdpose.checkpoint import read_checkpoint
 
 import pytest
+import torch
+from mmengine.config import Config
 
 from projects.studies import runs
-from projects.studies.jobs import list_jobs
+from projects.studies.jobs import WEIGHTS, list_jobs
 from projects.studies.runs import run_jobs
 
+from ..mmpose_sdpose.small_training import Killed, Killer, small_runner
 from .studies import SCALE, arm, study
 
 pytestmark = pytest.mark.skipif(
@@ -129,3 +135,49 @@ def test_a_run_that_another_process_has_in_hand_is_waited_for(tmp_path, training
     next(one), next(other)
     assert endings(one) == endings(other) == dict(a='done')
     assert trainings() == ['a begins', 'a ends']
+
+
+@pytest.fixture
+def small_trainings(monkeypatch):
+    """A run of a study is a training of a second."""
+
+    def from_cfg(config):
+        taken = dict(resume=config.resume, load_from=config.get('load_from'))
+        hooks = [dict(type='CheckpointGuardHook'), dict(type='EpochSeedHook')]
+        return small_runner(config.work_dir, hooks, checkpoint=dict(save_best=None), **taken)
+
+    monkeypatch.setattr(runs.Runner, 'from_cfg', from_cfg)
+    cost = SimpleNamespace(params=1, published_flops=1, flops_with_attention=1)
+    monkeypatch.setattr(runs, 'measure_complexity', lambda model, size: cost)
+
+    def run(folder) -> tuple[dict, dict]:
+        folder.mkdir(exist_ok=True)
+        loader = dict(batch_size=4)
+        codec = dict(input_size=(1, 1))
+        config = Config(dict(work_dir=str(folder), train_dataloader=loader, codec=codec))
+        return runs._run(config, lambda share: None), read_checkpoint(folder / WEIGHTS)
+
+    return run
+
+
+@pytest.mark.parametrize('moment', range(1, 13))
+def test_a_run_that_is_killed_while_it_saves_goes_on(
+    moment, small_trainings, tmp_path, monkeypatch
+):
+    """Four checkpoints and pointers, three of which make an older one go; then the result's weights."""
+    expected, weights = small_trainings(tmp_path / 'whole')
+    killer = Killer(moment)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(os, 'replace', killer.wrap(os.replace))
+        patch.setattr(os, 'remove', killer.wrap(os.remove))
+        small_trainings(tmp_path / 'killed')
+    result, resumed = small_trainings(tmp_path / 'killed')
+    assert result['metrics'] == expected['metrics'] and result['resumed'] is (moment > 1)
+    torch.testing.assert_close(resumed, weights, rtol=0, atol=0)
+
+
+def test_a_pointer_to_nothing_is_no_checkpoint(small_trainings, tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/last_checkpoint').write_text(str(tmp_path / 'run/epoch_1.pth'))
+    result, _ = small_trainings(tmp_path / 'run')
+    assert result['resumed'] is False and result['metrics'] == {'toy/AP': 3.0}

@@ -155,7 +155,7 @@ def test_a_file_that_is_no_annotation_is_named(root, content, why):
 
 def test_a_binary_file_is_named(root):
     (root / 'people.json').write_bytes(bytes(range(128, 256)))
-    assert 'people.json is no text, and so no JSON' in errors(config(root))
+    assert 'people.json is no JSON: it is no text' in errors(config(root))
 
 
 @pytest.mark.parametrize(
@@ -429,6 +429,10 @@ def test_categories_that_are_not_listed_are_said(root):
     edit(root / 'people.json', lambda c: c['annotations'][0].update(category_id=3))
     assert errors(config(root), 'val') == ''
     assert '1 of 3 people are of category 3' in warnings(config(root), 'val')
+    several = (
+        'people are of several categories (2 of 1, 1 of 3): MMPose loads whoever has keypoints'
+    )
+    assert several in warnings(config(root), 'train')
 
 
 def test_crowdpose_needs_its_fields(root):

@@ -13,32 +13,10 @@ from mmpose_sdpose.engine import newest_checkpoint
 import pytest
 import torch
 
-from ..small_training import small_runner, weights
+from ..small_training import Killed, Killer, small_runner, weights
 
 HOOKS = [dict(type='CheckpointGuardHook'), dict(type='EpochSeedHook')]
 SCORES = (1.0, 2.0, 1.0, 3.0)
-
-
-class Killed(BaseException):
-    """Nothing catches it, as nothing catches SIGKILL."""
-
-
-class Killer:
-    """Ends the process just before the n-th time that a file gets its name or goes."""
-
-    def __init__(self, moment: int) -> None:
-        self.moment, self.count = moment, 0
-        self.saved: list[str] = []
-
-    def wrap(self, function):
-        def wrapped(path, *args, **kwargs):
-            self.count += 1
-            if self.count == self.moment:
-                raise Killed
-            function(path, *args, **kwargs)
-            self.saved += [os.path.basename(name) for name in args]
-
-        return wrapped
 
 
 def killed_at(moment: int, folder: Path, monkeypatch) -> Killer:

@@ -230,3 +230,35 @@ def test_the_package_says_there_what_is_missing(bare_python):
     assert 'ImportError: mmpose_sdpose needs mmengine 0.10.0 or later' in done.stderr
     assert 'check.py` lists what is missing and how to mend it' in done.stderr
     assert '`import sdpose_runtime`' in done.stderr
+
+
+@pytest.fixture
+def synthpose(tmp_path, monkeypatch):
+    """A folder with annotations of nobody."""
+    monkeypatch.setenv('SYNTHPOSE_ROOT', str(tmp_path))
+    return tmp_path
+
+
+CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+
+
+@pytest.mark.parametrize('tool', [AS_MODULE, [str(TOOL)]], ids=['module', 'file'])
+def test_a_config_is_looked_at(tool, synthpose):
+    done = run(sys.executable, *tool, CONFIG, '--cfg-options', 'load_from=gone.pth', 'work_dir=a')
+    assert done.returncode == 1, done.stderr
+    lines = [line for line in done.stdout.splitlines() if 'INFO' not in line]
+    train = synthpose / 'annotations/person_keypoints_train.json'
+    assert lines[0] == 'error: load_from: no checkpoint at gone.pth'
+    assert lines[1] == (
+        f'error: annotation file not found: expected at {train}; the data comes from mim run '
+        'mmpose_sdpose make_synthpose --out data/synthpose'
+    )
+    assert lines[-1] == f'{CONFIG}: errors: 3, warnings: 0'
+
+
+def test_a_config_is_looked_at_for_one_run(synthpose, capsys):
+    assert check.main([CONFIG, '--run', 'test']) == 1
+    out = capsys.readouterr().out
+    assert 'keypoints_val.json' in out and 'keypoints_train.json' not in out
+    assert check.main(['td-hm_nothing']) == 1
+    assert capsys.readouterr().err.startswith('check: no config td-hm_nothing')

@@ -1,0 +1,110 @@
+"""Our train and test tools: MMPose's own scripts, after a look at what they are about to read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mmpose_sdpose.tools import mmpose_script
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ..test_datasets.test_check_data import config, edit, root  # noqa: F401  root is a fixture
+
+
+@pytest.fixture
+def run(root, tmp_path, monkeypatch):  # noqa: F811
+    """Runs a tool up to where MMPose's script builds its runner; the exit code and the config there."""
+    built = []
+
+    class Stopped(Exception):
+        pass
+
+    def stop(cfg):
+        built.append(cfg)
+        raise Stopped
+
+    def run(script: str, stages: list[str], *arguments: str, change=None) -> int | Config:
+        cfg = config(root)
+        cfg.default_hooks.visualization = dict(type='PoseVisualizationHook')
+        if change:
+            change(cfg)
+        cfg.dump(tmp_path / 'cfg.py')
+        monkeypatch.setattr(sys, 'argv', ['tool', str(tmp_path / 'cfg.py'), *arguments])
+        monkeypatch.setattr(Runner, 'from_cfg', stop)
+        monkeypatch.chdir(tmp_path)
+        try:
+            return mmpose_script.run_mmpose_script(script, stages)
+        except Stopped:
+            return built.pop()
+
+    return run
+
+
+def train(run, *arguments: str, **options):
+    return run('train.py', ['train', 'val'], *arguments, **options)
+
+
+def test_all_options_of_mmposes_script_arrive(run):
+    cfg = train(
+        run, '--work-dir', 'w', '--resume', '--no-validate', '--show-dir', 'shown', '--interval', '7',
+        '--cfg-options', 'data_source=here', 'train_dataloader.batch_size=3', 'a.b=[1,2]',
+    )  # fmt: skip
+    assert cfg.work_dir == 'w' and cfg.resume is True and cfg.load_from is None
+    assert cfg.val_dataloader is None and cfg.a.b == [1, 2]
+    assert cfg.default_hooks.visualization.interval == 7
+    assert cfg.train_dataloader.batch_size == 3 and cfg.data_source == 'here'
+    assert Path(sys.argv[0]).name == 'train.py'
+
+
+def test_what_options_bring_is_looked_at(run, root, capsys):  # noqa: F811
+    assert train(run, '--cfg-options', 'train_dataloader.dataset.ann_file=gone.json') == 1
+    err = capsys.readouterr().err
+    assert err.startswith('train: to mend before this can run (1):\nannotation file not found')
+    assert 'here' not in err
+    assert train(run, '--resume', 'gone.pth') == 1
+    assert 'load_from: no checkpoint at gone.pth' in capsys.readouterr().err
+    gone = dict(change=lambda cfg: cfg.val_dataloader.dataset.update(ann_file='gone.json'))
+    assert train(run, **gone) == 1
+    assert not isinstance(train(run, '--no-validate', **gone), int)
+
+
+def test_a_test_looks_at_its_own_data_and_weights(run, capsys):
+    gone = ['--cfg-options', 'train_dataloader.dataset.ann_file=gone.json']
+    weights = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+    cfg = run('test.py', ['test'], weights, '--dump', 'out.pkl', *gone)
+    assert cfg.load_from == weights and cfg.test_evaluator[1].out_file_path == 'out.pkl'
+    assert run('test.py', ['test'], 'gone.pth', *gone) == 1
+    assert capsys.readouterr().err.startswith(
+        'test: to mend before this can run (1):\nload_from: no'
+    )
+
+
+def test_every_run_through_here_is_guarded_once(run):
+    added = train(run).custom_hooks
+    assert [hook.type for hook in added] == ['CheckDataHook', 'CheckpointGuardHook']
+    own = [dict(type='CheckpointGuardHook', strict=False), dict(type='SyncBuffersHook')]
+    given = train(run, change=lambda cfg: cfg.update(custom_hooks=own)).custom_hooks
+    assert [hook.type for hook in given] == [
+        'CheckpointGuardHook',
+        'SyncBuffersHook',
+        'CheckDataHook',
+    ]
+    assert given[0].strict is False
+
+
+@pytest.mark.parametrize('name', ['RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'])
+def test_one_process_looks_for_all(run, name, monkeypatch):
+    gone = ['--cfg-options', 'train_dataloader.dataset.ann_file=gone.json']
+    monkeypatch.setenv(name, '3')
+    assert not isinstance(train(run, *gone), int)
+    monkeypatch.setenv(name, '0')
+    assert train(run, *gone) == 1
+
+
+def test_an_mmpose_without_scripts_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(mmpose_script.mmpose, '__file__', str(tmp_path / 'mmpose/__init__.py'))
+    with pytest.raises(FileNotFoundError, match='has no tools/train.py: install MMPose 1.3'):
+        mmpose_script.run_mmpose_script('train.py', ['train'])
