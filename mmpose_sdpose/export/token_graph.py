@@ -1,7 +1,7 @@
 """The encoder as an exported graph wants it: one cycle, constants folded, rows instead of batches.
 
 What it brings over a plain ``torch.onnx.export`` (256x192, ONNX Runtime, 2 threads, batch 1; ratios
-within a round, 5 rounds of processes in turn): in float32 nothing, with or without onnxscript's optimizer and
+within a round, 5 rounds of processes in turn): nothing in float32, with or without the optimizer and
 onnxslim (plain / folded 0.97 for SDPose-T, 1.00 for LADPose). In INT8, for which it is kept, a plain
 graph takes 1.9 times as long for SDPose-T and 1.5 times for LADPose: products of two dimensions are
 quantised with their bias in one node, those of three are not.
