@@ -45,7 +45,11 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
     """
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     loaders = {stage: cfg.get(f'{stage}_dataloader') for stage in stages}
-    datasets = {stage: loader['dataset'] for stage, loader in loaders.items() if loader}
+    datasets = {
+        stage: loader['dataset']
+        for stage, loader in loaders.items()
+        if isinstance(loader, dict) and isinstance(loader.get('dataset'), dict)
+    }
     findings = list(_check_weights(cfg))
     findings += check_model(cfg, datasets) if cfg.get('model') else []
     if 'val' in datasets and 'train' in datasets:

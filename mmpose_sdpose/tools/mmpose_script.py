@@ -13,13 +13,14 @@ from typing import Any
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.datasets.check_data import check_data
 from mmpose_sdpose.datasets.findings import DataError, raise_errors
+from mmpose_sdpose.datasets.settings import type_name
 from mmpose_sdpose.tools.console import fail
 
 import mmpose
 from mmengine.config import Config
 
 #: Every run through these tools has them, also with a config of MMPose's own.
-HOOKS = ('CheckDataHook', 'CheckpointGuardHook')
+HOOKS = ('CheckDataHook', 'CheckpointGuardHook', 'CheckFiniteHook')
 
 
 def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
@@ -56,7 +57,7 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
 
 def _check(cfg: Config, stages: Sequence[str]) -> None:
     hooks = list(cfg.get('custom_hooks') or [])
-    has_hook = {hook.get('type') for hook in hooks}
+    has_hook = {type_name(hook) for hook in hooks}
     cfg.custom_hooks = hooks + [dict(type=hook) for hook in HOOKS if hook not in has_hook]
     if (
         _is_first_process()

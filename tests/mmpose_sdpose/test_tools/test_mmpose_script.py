@@ -83,15 +83,12 @@ def test_a_test_looks_at_its_own_data_and_weights(run, capsys):
 
 
 def test_every_run_through_here_is_guarded_once(run):
-    added = train(run).custom_hooks
-    assert [hook.type for hook in added] == ['CheckDataHook', 'CheckpointGuardHook']
+    added = [hook.type for hook in train(run).custom_hooks]
+    assert added == ['CheckDataHook', 'CheckpointGuardHook', 'CheckFiniteHook']
     own = [dict(type='CheckpointGuardHook', strict=False), dict(type='SyncBuffersHook')]
     given = train(run, change=lambda cfg: cfg.update(custom_hooks=own)).custom_hooks
-    assert [hook.type for hook in given] == [
-        'CheckpointGuardHook',
-        'SyncBuffersHook',
-        'CheckDataHook',
-    ]
+    assert [hook.type for hook in given[:2]] == ['CheckpointGuardHook', 'SyncBuffersHook']
+    assert [hook.type for hook in given[2:]] == ['CheckDataHook', 'CheckFiniteHook']
     assert given[0].strict is False
 
 
