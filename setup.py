@@ -55,7 +55,8 @@ setup(
     package_data={'mmpose_sdpose': ['weights/*.pth']},
     include_package_data=False,
     entry_points={'console_scripts': ['sdpose-runtime = sdpose_runtime.cli:main']},
-    python_requires='>=3.9,<3.13',
+    # The runtime's tests pass on 3.9 to 3.13; what the plugin runs on is what MMPose's set installs on.
+    python_requires='>=3.9',
     # MMPose and MMCV are not listed: pip would resolve chumpy with them, whose source no longer
     # builds, and the install would fail even where MMPose is present. The import checks instead.
     install_requires=[],
@@ -74,6 +75,7 @@ setup(
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     cmdclass={'build_py': BuildWithMim},
