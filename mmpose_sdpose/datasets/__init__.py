@@ -1,6 +1,6 @@
 """Transforms for ``mmpose.registry``, people in COCO files, and what is looked at before a run."""
 
-from .check_data import check_data
+from .checks import check_data
 from .transforms import RandomBodyCut, RandomLowResolution, RandomOccluder
 
 __all__ = ['RandomBodyCut', 'RandomLowResolution', 'RandomOccluder', 'check_data']

@@ -11,8 +11,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .annotations import Annotations, WrongFile, is_box, load_json, look_at_boxes, look_at_images
-from .findings import short, some
+from .checks.annotations import (
+    Annotations,
+    WrongFile,
+    is_box,
+    load_json,
+    look_at_boxes,
+    look_at_images,
+)
+from .checks.findings import short, some
 
 logger = logging.getLogger(__name__)
 

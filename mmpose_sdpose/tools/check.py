@@ -308,7 +308,7 @@ def check_config(name: str, run: str | None, options: list[str]) -> int:
 
     mmpose_sdpose.register()
     from mmpose_sdpose.configs import read_config
-    from mmpose_sdpose.datasets.check_data import STAGES, check_data
+    from mmpose_sdpose.datasets.checks import STAGES, check_data
     from mmpose_sdpose.tools.console import fail
 
     from mmengine.config import DictAction

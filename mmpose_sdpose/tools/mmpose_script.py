@@ -11,9 +11,8 @@ from types import ModuleType
 from typing import Any
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.datasets.check_data import check_data
-from mmpose_sdpose.datasets.findings import DataError, raise_errors
-from mmpose_sdpose.datasets.settings import type_name
+from mmpose_sdpose.datasets.checks import DataError, check_data, raise_errors
+from mmpose_sdpose.datasets.checks.settings import type_name
 from mmpose_sdpose.tools.console import fail
 
 import mmpose

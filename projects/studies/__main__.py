@@ -21,8 +21,7 @@ import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importab
 from mmpose_sdpose.benchmark.report import describe_machine
 from mmpose_sdpose.benchmark.run import be_quiet, run_benchmark
 from mmpose_sdpose.benchmark.spec import CannotMeasure, Spec
-from mmpose_sdpose.datasets.check_data import check_data
-from mmpose_sdpose.datasets.findings import raise_errors
+from mmpose_sdpose.datasets.checks import check_data, raise_errors
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.tools.console import fail, progress_bar
 

@@ -6,8 +6,7 @@ from mmengine.runner import BaseLoop, Runner
 from mmpose.evaluation import CocoMetric
 from mmpose.registry import HOOKS
 
-from ...datasets.check_data import check_data
-from ...datasets.findings import raise_errors
+from ...datasets.checks import check_data, raise_errors
 
 
 @HOOKS.register_module()

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmpose_sdpose.configs import find_config, model_configs
-from mmpose_sdpose.datasets.check_data import check_data
-from mmpose_sdpose.datasets.findings import DataError, raise_errors
+from mmpose_sdpose.datasets.checks import DataError, check_data, raise_errors
 
 import cv2
 import numpy as np
@@ -670,7 +669,7 @@ def test_data_sets_with_files_of_their_own_kind_are_left_alone(root):
 
 
 def test_a_file_is_read_once_until_it_changes(root, monkeypatch):
-    from mmpose_sdpose.datasets import annotations
+    from mmpose_sdpose.datasets.checks import annotations
 
     read = []
     load = annotations.load_json

@@ -4,7 +4,7 @@ import json
 import logging
 from types import SimpleNamespace
 
-from mmpose_sdpose.datasets.findings import DataError
+from mmpose_sdpose.datasets.checks import DataError
 from mmpose_sdpose.engine import CheckDataHook
 
 import numpy as np

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..checkpoint import list_unusable, read_state_dict, unusable_weights
+from ...checkpoint import list_unusable, read_state_dict, unusable_weights
 from .annotations import Annotations, WrongFile, read_annotations
 from .detections import read_detections
 from .findings import Finding, short, some

@@ -10,7 +10,7 @@ import mmpose
 from mmengine.config import Config
 from mmpose.registry import DATASETS
 
-from ..configs import read_config
+from ...configs import read_config
 from .findings import Finding, some
 
 #: Fields of a codec that decide what a target is; others only decide how one is read.
