@@ -23,6 +23,7 @@ _WRONG = {
     'count': 'has {value:g} keypoints, the data set expects {expected}: use the config for this data, '
     'or give the data set its metainfo',
     'category': 'has {value} as category_id: wanted is the whole number of one of the categories',
+    'area value': 'has {value} as area: wanted is a number',
     'image id': 'has {value} as image_id: MMPose finds images by whole numbers, so write the number',
 }
 # What MMPose passes over.
@@ -160,8 +161,8 @@ def _read(path: str, expected: int | None, mtime: int, size: int) -> Annotations
         )
     found = Annotations(path, expected)
     look_at_images(found, content['images'])
-    if isinstance(content.get('categories'), list):
-        found.categories = [entry.get('id') for entry in _objects(content['categories'])]
+    if 'categories' in content:
+        _look_at_categories(found, content['categories'])
     if isinstance(content.get('annotations'), list):
         found.people = len(content['annotations'])
         people = list(_objects(content['annotations']))
@@ -178,6 +179,16 @@ def _objects(entries: list[Any]) -> Iterable[dict[str, Any]]:
     return (entry for entry in entries if isinstance(entry, dict))
 
 
+def _look_at_categories(found: Annotations, categories: Any) -> None:
+    entries = categories if isinstance(categories, list) else [None]
+    found.categories = [entry.get('id') for entry in _objects(entries)]
+    if len(found.categories) < len(entries) or not all(map(_is_whole, found.categories)):
+        found.add(
+            f'"categories" is {short(categories)}: wanted are objects with a whole number as id and a '
+            'name'
+        )
+
+
 def look_at_images(found: Annotations, images: list[Any]) -> None:
     """Note the images of a file, and what is wrong with them."""
     named = [image for image in _objects(images) if isinstance(image.get('file_name'), str)]
@@ -192,8 +203,15 @@ def look_at_images(found: Annotations, images: list[Any]) -> None:
                 image['file_name'],
                 image['width'] if is_positive(image.get('width')) else None,
                 image['height'] if is_positive(image.get('height')) else None,
-                'crowdIndex' in image,
+                isinstance(image.get('crowdIndex'), (int, float)),
             )
+    repeated = [name for name, n in Counter(image['file_name'] for image in named).items() if n > 1]
+    if repeated:
+        found.add(
+            f'file names stand for more than one image, {len(repeated)} of them: {some(repeated)}. Are '
+            'these files from several folders?',
+            fatal=False,
+        )
 
 
 def _check_ids(found: Annotations, kind: str, ids: list[Any]) -> None:
@@ -242,6 +260,8 @@ def _trouble_with(found: Annotations, person: dict[str, Any]) -> tuple[str, Any]
         return ('no keypoints' if 'bbox' in person else 'no bbox'), None
     if not is_box(bbox):
         return 'bbox', bbox
+    if not isinstance(person.get('area', 0), (int, float, type(None))):
+        return 'area value', person['area']
     if not isinstance(keypoints, list) or not _all_finite(keypoints):
         inner = keypoints[0] if isinstance(keypoints, list) else keypoints
         nested = isinstance(inner, (list, dict))
@@ -304,7 +324,7 @@ def is_box(value: Any) -> bool:
 
 
 def is_positive(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value) and value > 0
+    return isinstance(value, (int, float)) and _all_finite([value]) and value > 0
 
 
 def _is_whole(value: Any) -> bool:
