@@ -18,6 +18,7 @@ from .detections import read_detections
 from .findings import Finding, short, some
 from .ground_truth import check_truth
 from .images import check_images
+from .person_checks import describe_categories, describe_nobody, describe_people
 from .settings import (
     check_metainfo,
     check_model,
@@ -165,9 +166,9 @@ def _check_content(leaf: Leaf, annotations: Annotations, origin: str) -> Iterato
             f'bbox_file in {leaf.place} and format_only=True in the evaluator'
         )
     else:
-        yield from annotations.describe_people()
-        yield from annotations.describe_categories()
-        yield from annotations.describe_nobody()
+        yield from describe_people(annotations)
+        yield from describe_categories(annotations)
+        yield from describe_nobody(annotations)
     used = {name: annotations.pictures[name] for name in leaf.images()}
     sizeless = [name for name in used if None in (used[name].width, used[name].height)]
     if sizeless:

@@ -11,8 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .annotations import Annotations, WrongFile, is_box, load_json, look_at_boxes, look_at_images
-from .findings import short, some
+from .annotations import Annotations, WrongFile, load_json, look_at_images
+from .findings import is_box, short, some
+from .person_checks import look_at_boxes
 
 logger = logging.getLogger(__name__)
 

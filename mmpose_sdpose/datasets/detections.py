@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .annotations import Annotations, WrongFile, is_box, load_json
-from .findings import Finding, short
+from .annotations import Annotations, WrongFile, load_json
+from .findings import Finding, is_box, short
 
 _REMEDIES = {
     'object': 'is {value}, no object with image_id, category_id, bbox and score',
