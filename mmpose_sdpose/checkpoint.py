@@ -58,6 +58,20 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
+def read_any_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A checkpoint file; where torch is too old to read MMEngine's safely, as MMEngine does.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`read_checkpoint`.
+    """
+    if READS_SAFELY:
+        return read_checkpoint(path)
+    try:
+        return CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
+    except (RuntimeError, EOFError, KeyError, IndexError, pickle.UnpicklingError) as error:
+        raise ValueError(f'{path} is truncated or no checkpoint ({error})') from error
+
+
 def read_state_dict(path: str | Path) -> dict[str, Any]:
     """The weights in a checkpoint: bare or under ``state_dict``, with or without ``module.``.
 

@@ -11,15 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .checks.annotations import (
-    Annotations,
-    WrongFile,
-    is_box,
-    load_json,
-    look_at_boxes,
-    look_at_images,
-)
-from .checks.findings import short, some
+from .checks.annotations import Annotations, WrongFile, load_json, look_at_images
+from .checks.findings import is_box, short, some
+from .checks.people import look_at_boxes
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import list_unusable, read_checkpoint, weights_in
+from ..checkpoint import list_unusable, read_any_checkpoint, weights_in
 
 _NAME = re.compile(r'(epoch|iter)_(\d+)\.pth')
 #: What MMEngine takes from ``meta`` when it resumes, but for the config, which it would run.
@@ -43,9 +43,8 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
 def can_resume(path: str | Path) -> bool:
     """Whether a file is a whole training checkpoint with finite weights."""
     try:
-        checkpoint = read_checkpoint(path)
-        why = why_not_resumed(checkpoint)
-        return not why and not list_unusable(weights_in(checkpoint, path))
+        checkpoint = read_any_checkpoint(path)
+        return not why_not_resumed(checkpoint) and not list_unusable(weights_in(checkpoint, path))
     except (OSError, ValueError):
         return False
 
@@ -59,8 +58,9 @@ def why_not_resumed(checkpoint: Mapping[str, Any]) -> str:
     wrong = [key for key in ('epoch', 'iter') if not _is_count(meta.get(key))]
     if wrong:
         return f'its {wrong[0]} is {meta.get(wrong[0])!r}, no number of steps done'
-    lacking = {'log_scalars', 'runtime_info', 'resumed_keys'} - set(hub)
-    return f'its message_hub has no {sorted(lacking)}' if lacking else ''
+    parts = ('log_scalars', 'resumed_keys', 'runtime_info')
+    lacking = [part for part in parts if not isinstance(hub.get(part), dict)]
+    return f'its message_hub has no {lacking}' if lacking else ''
 
 
 def _last_checkpoint(folder: Path) -> Path:
@@ -94,6 +94,8 @@ def keep_state_alone(
     if isinstance(checkpoint.get('meta'), dict):
         meta = checkpoint['meta']
         checkpoint['meta'] = {key: meta[key] for key in _META if key in meta}
+        if not _is_count(meta.get('seed')):
+            checkpoint['meta'].pop('seed', None)
     hub = checkpoint.get('message_hub')
     if isinstance(hub, dict) and isinstance(hub.get('runtime_info'), dict):
         kept = _counters(hub['runtime_info']) | _own_best(hub['runtime_info'], Path(folder))

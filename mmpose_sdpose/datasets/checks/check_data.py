@@ -12,12 +12,13 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ...checkpoint import list_unusable, read_state_dict, unusable_weights
+from ...checkpoint import fetch_state_dict, list_unusable, unusable_weights
 from .annotations import Annotations, WrongFile, read_annotations
 from .detections import read_detections
 from .findings import Finding, short, some
 from .ground_truth import check_truth
 from .images import check_images
+from .people import describe_categories, describe_nobody, describe_people
 from .settings import (
     check_metainfo,
     check_model,
@@ -60,6 +61,7 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
         leaves = list(_leaves(dataset, f'{stage}_dataloader.dataset'))
         for leaf in leaves:
             findings += _check_leaf(leaf, origin)
+        findings += _check_batch(loaders[stage], leaves, f'{stage}_dataloader')
         if stage != 'train':
             for metric in _metrics(cfg, stage):
                 findings += _check_metric(metric, leaves, f'{stage}_evaluator', origin)
@@ -70,7 +72,7 @@ def _check_weights(cfg: Config) -> Iterator[Finding]:
     path = cfg.get('load_from')
     if path and '://' not in path:
         try:
-            faults = list_unusable(read_state_dict(path))
+            faults = list_unusable(fetch_state_dict(path))
         except (OSError, ValueError) as error:
             yield Finding(f'load_from: {error}')
             return
@@ -150,16 +152,23 @@ def _check_leaf(leaf: Leaf, origin: str) -> Iterator[Finding]:
 def _check_content(leaf: Leaf, annotations: Annotations, origin: str) -> Iterator[Finding]:
     yield from annotations.findings
     if leaf.bbox_file:
-        yield from read_detections(leaf.bbox_file, annotations).findings
+        least = (leaf.settings.get('filter_cfg') or {}).get('bbox_score_thr')
+        detections = read_detections(leaf.bbox_file, annotations)
+        yield from detections.findings
+        if least is not None and detections.images and detections.best_score < least:
+            yield Finding(
+                f'{leaf.place}.filter_cfg.bbox_score_thr={least} leaves out every box of '
+                f'{leaf.bbox_file}: the best has {detections.best_score:g}'
+            )
     elif annotations.people is None:
         yield Finding(
             f'{leaf.ann_file} has no list "annotations": files without people are tested with a '
             f'bbox_file in {leaf.place} and format_only=True in the evaluator'
         )
     else:
-        yield from annotations.describe_people()
-        yield from annotations.describe_categories()
-        yield from annotations.describe_nobody()
+        yield from describe_people(annotations)
+        yield from describe_categories(annotations)
+        yield from describe_nobody(annotations)
     used = {name: annotations.pictures[name] for name in leaf.images()}
     sizeless = [name for name in used if None in (used[name].width, used[name].height)]
     if sizeless:
@@ -169,6 +178,21 @@ def _check_content(leaf: Leaf, annotations: Annotations, origin: str) -> Iterato
         )
     if '://' not in leaf.folder:
         yield from check_images(list(used.values()), leaf.folder, leaf.ann_file, origin)
+
+
+def _check_batch(loader: dict[str, Any], leaves: list[Leaf], place: str) -> Iterator[Finding]:
+    """Whether there are people enough for one batch, where incomplete ones are dropped."""
+    if not loader.get('drop_last') or len(leaves) != 1 or not leaves[0].is_plain:
+        return
+    try:
+        people = len(leaves[0].read().loaded)
+    except (OSError, WrongFile):
+        return  # that was said
+    if leaves[0].bbox_file is None and people < loader.get('batch_size', 1):
+        yield Finding(
+            f'{place} drops incomplete batches (drop_last), and its {people} people do not fill one of '
+            f'{loader["batch_size"]}: nothing would be done'
+        )
 
 
 def _metrics(cfg: Config, stage: str) -> list[dict[str, Any]]:
@@ -182,6 +206,16 @@ def _check_metric(
     metric: dict[str, Any], leaves: list[Leaf], place: str, origin: str
 ) -> Iterator[Finding]:
     """Whether the file that MMPose's COCO metric compares with has what it needs."""
+    boxes = [leaf.place for leaf in leaves if leaf.bbox_file]
+    if type_name(metric) == 'MeanOKS' and boxes:
+        yield Finding(
+            f'MeanOKS in {place} compares with the annotation of each box, and detected ones have none: '
+            f'say {boxes[0]}.bbox_file=None'
+        )
+    if metric.get('format_only') and not metric.get('outfile_prefix'):
+        yield Finding(
+            f'{place}.format_only=True writes predictions, but no outfile_prefix says where'
+        )
     if type_name(metric) != 'CocoMetric' or len(leaves) != 1:
         return
     path = metric.get('ann_file') or leaves[0].ann_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -9,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .annotations import Annotations, WrongFile, is_box, load_json
-from .findings import Finding, short
+from .annotations import Annotations, WrongFile, load_json
+from .findings import Finding, is_box, short
 
 _REMEDIES = {
     'object': 'is {value}, no object with image_id, category_id, bbox and score',
@@ -29,10 +30,12 @@ class Detections:
 
     Args:
         images: Ids of the images that MMPose would open.
+        best_score: The highest of their boxes.
         findings: What is wrong with it.
     """
 
     images: set[Any] = field(default_factory=set)
+    best_score: float = -math.inf
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -53,6 +56,7 @@ def read_detections(path: str | Path, annotations: Annotations) -> Detections:
             others += 1
         else:
             found.images.add(entry['image_id'])
+            found.best_score = max(found.best_score, entry['score'])
     for name, places in wrong.items():
         number, value = places[0]
         text = _REMEDIES[name].format(value=short(value), annotations=annotations.path)

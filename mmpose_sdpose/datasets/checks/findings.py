@@ -1,7 +1,8 @@
-"""What a look at the data of a run has found."""
+"""What a look at the data of a run has found, and what counts as a number there."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,3 +54,26 @@ def short(value: Any, length: int = 60) -> str:
     """A value as it stands in a file, cut where it is long."""
     text = repr(value)
     return text if len(text) <= length else f'{text[: length - 1]}…'
+
+
+def is_box(value: Any) -> bool:
+    """Whether a value is x, y, width, height."""
+    return isinstance(value, list) and len(value) == 4 and only_finite(value)
+
+
+def is_positive(value: Any) -> bool:
+    """Whether a value is a finite number above 0."""
+    return isinstance(value, (int, float)) and only_finite([value]) and value > 0
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value can be an id."""
+    return type(value) is int or (isinstance(value, float) and value.is_integer())
+
+
+def only_finite(values: list[Any]) -> bool:
+    """Whether all values are finite numbers."""
+    try:
+        return all(map(math.isfinite, values))
+    except (TypeError, OverflowError):
+        return False

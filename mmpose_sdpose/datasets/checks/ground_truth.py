@@ -7,6 +7,7 @@ from typing import Any
 
 from .annotations import Annotations
 from .findings import Finding, others, short, some
+from .people import describe_nobody, describe_people
 
 
 def check_truth(
@@ -26,8 +27,8 @@ def check_truth(
             f'{place}.format_only=True with an outfile_prefix writes the predictions alone'
         )
         return
-    yield from truth.describe_people()
-    yield from truth.describe_nobody()
+    yield from describe_people(truth)
+    yield from describe_nobody(truth)
     yield from _check_categories(truth, with_boxes)
     if metric.get('use_area', True):
         yield from _check_area(truth, place)

@@ -60,7 +60,7 @@ def inner_datasets(dataset: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Finding]:
-    """Whether head, target encoder, pipelines and data sets agree on sizes and keypoints.
+    """Whether head, target encoder, pipelines and data of a top-down model agree on sizes and keypoints.
 
     Args:
         datasets: Data set config of each stage that runs.
@@ -68,8 +68,10 @@ def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Fi
     where, model = _student(cfg.model)
     head = model.get('head') or {}
     codec = head.get('decoder')
-    if not isinstance(codec, dict) or 'input_size' not in codec:
+    top_down = cfg.get('data_mode', 'topdown') == 'topdown'
+    if not top_down or not isinstance(codec, dict) or 'input_size' not in codec:
         return
+    yield from _check_codec(cfg.get('codec'), codec, f'{where}.head.decoder')
     for stage, dataset in datasets.items():
         for step in transforms_of(dataset):
             place = f'{stage}_dataloader.dataset.pipeline'
@@ -87,6 +89,19 @@ def _student(model: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if isinstance(student, str):
         return f'model.student ({student}) model', read_config(student).model
     return ('model', model) if student is None else ('model.student', student)
+
+
+def _check_codec(named: Any, codec: dict[str, Any], decoder: str) -> Iterator[Finding]:
+    """Configs say a codec once, as ``codec``, and use it everywhere: an option changes one place."""
+    if not isinstance(named, dict) or type_name(named) != type_name(codec):
+        return
+    names = [name for name in _OF_TARGETS if _value(named, name) != _value(codec, name)]
+    if names:
+        yield Finding(
+            f'codec has {names[0]} {_size(named.get(names[0]))}, {decoder} has '
+            f'{_size(codec.get(names[0]))}: an option for one does not change the other, so say '
+            'the same in both'
+        )
 
 
 def _check_affine(

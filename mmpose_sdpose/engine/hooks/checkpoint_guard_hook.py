@@ -71,6 +71,8 @@ class CheckpointGuardHook(Hook):
             raise ValueError(fit.complaint(source))
         if runner._resume and _is_training(runner):
             _check_state(checkpoint, source)
+            if 'optimizer' not in checkpoint:
+                runner.logger.warning(f'{source} has no state of an optimizer: it begins anew')
         keep_state_alone(checkpoint, runner.message_hub.runtime_info, _checkpoint_folder(runner))
 
 

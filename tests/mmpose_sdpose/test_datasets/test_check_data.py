@@ -187,6 +187,12 @@ def test_a_binary_file_is_named(root):
             lambda c: c['images'][0].pop('width'),
             r'images have no width and height \(1\), .* image 1',
         ),
+        (lambda c: c['images'][0].update(width=10**400), 'images have no width and height'),
+        (
+            lambda c: c.update(categories=[dict(name='person')]),
+            '"categories" is .* wanted are objects',
+        ),
+        (lambda c: c.update(categories={'1': 'person'}), '"categories" is .* wanted are objects'),
         (lambda c: c['images'][0].update(height='40'), r'images have no width and height \(1\)'),
         (lambda c: c.pop('annotations'), 'has no list "annotations"'),
         (lambda c: c['annotations'].clear(), 'holds no person that MMPose would load$'),
@@ -221,6 +227,8 @@ def test_what_is_wrong_with_a_file_is_said(root, change, sentence):
         (dict(keypoints=[5, 5, 2] * 14), 'has 14 keypoints, the data set expects 17'),
         (dict(keypoints=[5, 5, 2] * 17 + [5]), 'has 17.3333 keypoints, the data set expects 17'),
         (dict(keypoints=[]), 'has 0 keypoints, the data set expects 17'),
+        (dict(area='300'), "has '300' as area: wanted is a number"),
+        (dict(bbox=[1, 2, 3, 10**400]), 'has [1, 2, 3, 1000'),
         (dict(category_id='1'), "has '1' as category_id: wanted is the whole number"),
         (dict(category_id=None), 'has None as category_id'),
         (dict(image_id='2'), "has '2' as image_id: MMPose finds images by whole numbers"),
@@ -261,6 +269,12 @@ def test_boxes_of_two_corners_are_suspected(root):
     assert errors(config(root)) == ''
     assert '3 of 3 boxes reach beyond their image' in warnings(config(root))
     assert 'Are these x1, y1, x2, y2' in warnings(config(root))
+
+
+def test_files_of_one_name_are_suspected(root):
+    """Folders were merged: a photo would have the people of another."""
+    edit(root / 'people.json', lambda c: c['images'][1].update(file_name='a.jpg'))
+    assert 'file names stand for more than one image, 1 of them: a.jpg' in warnings(config(root))
 
 
 def test_boxes_in_shares_of_the_image_are_suspected(root):
@@ -370,6 +384,38 @@ def test_files_without_people_can_be_predicted_on(root):
     assert check_data(config(root, boxes=True, **only), ['test']) == []
     assert 'format_only=True with an outfile_prefix' in errors(config(root, boxes=True), 'test')
     assert 'with a bbox_file in test_dataloader.dataset' in errors(config(root, **only), 'test')
+    nowhere = config(root, boxes=True, format_only=True)
+    assert 'test_evaluator.format_only=True writes predictions, but no outfile' in errors(
+        nowhere, 'test'
+    )
+
+
+def test_a_threshold_above_all_boxes_is_named(root):
+    cfg = config(root, boxes=True)
+    cfg.test_dataloader.dataset.filter_cfg = dict(bbox_score_thr=0.9)
+    assert errors(cfg, 'test') == ''
+    cfg.test_dataloader.dataset.filter_cfg.bbox_score_thr = 0.95
+    assert 'filter_cfg.bbox_score_thr=0.95 leaves out every box' in errors(cfg, 'test')
+    assert 'the best has 0.9' in errors(cfg, 'test')
+
+
+def test_too_few_people_for_a_batch_are_named(root):
+    cfg = config(root)
+    cfg.train_dataloader.update(batch_size=4, drop_last=False)
+    assert errors(cfg) == ''
+    cfg.train_dataloader.drop_last = True
+    assert 'its 3 people do not fill one of 4: nothing would be done' in errors(cfg, 'train')
+    cfg.train_dataloader.batch_size = 3
+    assert errors(cfg) == ''
+
+
+def test_mean_oks_needs_annotated_boxes(root):
+    cfg = config(root, boxes=True)
+    cfg.test_evaluator = [cfg.test_evaluator, dict(type='MeanOKS')]
+    assert 'say test_dataloader.dataset.bbox_file=None' in errors(cfg, 'test')
+    cfg = config(root)
+    cfg.test_evaluator = [cfg.test_evaluator, dict(type='MeanOKS')]
+    assert errors(cfg, 'test') == ''
 
 
 # --- what the metric needs
@@ -383,7 +429,7 @@ def test_area_is_needed_unless_it_is_taken_from_the_box(root):
     assert errors(config(root, use_area=False), 'val') == errors(config(root), 'train') == ''
 
 
-@pytest.mark.parametrize('area', [0, -3, float('nan'), 'big'])
+@pytest.mark.parametrize('area', [0, -3, float('nan')])
 def test_area_must_be_one(root, area):
     edit(root / 'people.json', lambda c: c['annotations'][-1].update(area=area))
     assert 'annotation 13 has' in warnings(config(root), 'val')
@@ -598,6 +644,14 @@ def test_how_a_codec_reads_is_the_heads_own_matter(root):
     assert check_data(cfg) == []
     pipeline_step(cfg, 'train', 1)['encoder'] = [dict(CODEC, heatmap_size=(12, 16)), dict(CODEC)]
     assert check_data(cfg) == []  # of several levels, one is the head's
+
+
+def test_an_option_for_the_codec_alone_is_noticed(root):
+    cfg = config(root)
+    cfg.codec = dict(CODEC)
+    assert check_data(cfg) == []
+    cfg.codec = dict(CODEC, input_size=(192, 256))
+    assert 'codec has input_size 192x256, model.head.decoder has 96x128' in errors(cfg)
 
 
 def test_in_a_distillation_the_advice_names_the_student(root):

@@ -119,6 +119,7 @@ def test_counters_and_the_own_best_file_are_kept(tmp_path):
         (lambda c: c.pop('message_hub'), 'it holds weights, but no state of a training'),
         (lambda c: c['meta'].update(epoch='3'), "its epoch is '3'"),
         (lambda c: c['meta'].update(iter=-1), 'its iter is -1'),
+        (lambda c: c['message_hub'].update(runtime_info=[]), "has no \\['runtime_info'\\]"),
         (lambda c: c['message_hub'].pop('log_scalars'), "message_hub has no \\['log_scalars'\\]"),
         (
             lambda c: c['state_dict'].update({'layer.bias': torch.tensor([float('inf')])}),
