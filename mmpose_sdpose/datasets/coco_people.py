@@ -43,8 +43,8 @@ class CocoPeople:
                 _key(image['id']): PurePosixPath(image['file_name'].replace('\\', '/'))
                 for image in content['images']
             }
-            if len(self.names) < len(content['images']):
-                raise WrongFile(f'{path}: image ids stand more than once, number the images anew')
+            for kind in ('image', 'annotation'):
+                _refuse_repeated(path, kind, content[f'{kind}s'])
             self.people: dict[str, list[dict]] = {number: [] for number in self.names}
             kinds = _categories_of_people(content)
             for person in content['annotations']:
@@ -138,6 +138,16 @@ def _categories_of_people(content: dict[str, Any]) -> list[str]:
     people = content['annotations']
     there = {_key(person['category_id']) for person in people if 'category_id' in person}
     return called or (list(there) if len(there) == 1 else ['1'])
+
+
+def _refuse_repeated(path: str | Path, kind: str, entries: list[dict]) -> None:
+    """As in merged files, where one entry would be taken for the other."""
+    counts = Counter(_key(entry['id']) for entry in entries if 'id' in entry)
+    repeated = [key for key, count in counts.items() if count > 1]
+    if repeated:
+        raise WrongFile(
+            f'{path}: {kind} ids stand more than once ({some(repeated)}), number the {kind}s anew'
+        )
 
 
 def _key(value: Any) -> str:

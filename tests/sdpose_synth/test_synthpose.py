@@ -398,6 +398,24 @@ def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_contact_sheet_on_a_full_disk_leaves_the_one_before(tmp_path, monkeypatch, capsys):
+    def half(self: Path, data: bytes) -> int:
+        with open(self, 'wb') as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, 'No space left on device', str(self))
+
+    monkeypatch.setattr(Path, 'write_bytes', half)
+    sheet = tmp_path / 'sheet.png'
+    with open(sheet, 'wb') as file:
+        file.write(b'the one before')
+    assert main(['--contact-sheet', str(sheet), '--size', '64']) == 1
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1
+    assert 'No space left on device' in error
+    assert sheet.read_bytes() == b'the one before'
+    assert list(tmp_path.iterdir()) == [sheet]
+
+
 def test_other_content_is_left_alone(tmp_path, capsys):
     (tmp_path / 'photo.jpg').write_bytes(b'mine')
     assert main(['--out', str(tmp_path), '--train', '1', '--val', '0']) == 2

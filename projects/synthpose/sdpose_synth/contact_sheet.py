@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -56,14 +57,19 @@ def _draw_person(image: np.ndarray, person: PersonRecord, zoom: int) -> None:
 
 
 def write_contact_sheet(path: str | Path, settings: Settings, count: int = 24) -> None:
-    """Write :func:`contact_sheet` as a PNG file.
+    """Write :func:`contact_sheet` as a PNG file, whole or not at all.
 
     Raises:
-        OSError: If the file cannot be written.
+        OSError: If the file cannot be written; what had the name before keeps it.
         RuntimeError: If OpenCV cannot encode the picture.
     """
     done, png = cv2.imencode('.png', contact_sheet(settings, count))
     if not done:
         raise RuntimeError('OpenCV could not encode the contact sheet as PNG')
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(png.tobytes())
+    path = Path(path).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A hidden neighbour that is renamed at the end; the folder goes, whatever happens.
+    with tempfile.TemporaryDirectory(prefix='.sdpose_synth-', dir=path.parent) as folder:
+        partial = Path(folder, 'sheet.png')
+        partial.write_bytes(png.tobytes())
+        partial.replace(path)
