@@ -92,7 +92,8 @@ def test_an_image_without_people_is_named(boxes):
         ),
         (
             '{"images": [{"id": 1, "file_name": "a"}], "annotations": ['
-            '{"id": 5, "image_id": 1, "bbox": [0, 0, 1, 1]}, {"id": 5, "image_id": 1, "bbox": [2, 2, 1, 1]}]}',
+            '{"id": 5, "image_id": 1, "bbox": [0, 0, 1, 1]}, '
+            '{"id": 5, "image_id": 1, "bbox": [2, 2, 1, 1]}]}',
             r'annotation ids stand more than once \(5\), number the annotations anew',
         ),
     ],
