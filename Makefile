@@ -35,6 +35,7 @@ demo: install
 check: $(VENV)/.requirements
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 # Two processes of one thread each: most tests are too small to keep two threads busy.
 test: install check
@@ -56,4 +57,4 @@ dist: $(VENV)/.requirements
 	@wc -c dist/*
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
