@@ -2,6 +2,7 @@
 # make test   install into .venv, lint, run the tests
 # make dist   build the files of a release into dist/, and try the wheel in an environment of its own
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
+SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -35,7 +36,7 @@ demo: install
 check: $(VENV)/.requirements
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
+	@TIMEFORMAT='types, in %R s'; time $(PY) -m mypy
 
 # Two processes of one thread each: most tests are too small to keep two threads busy.
 test: install check

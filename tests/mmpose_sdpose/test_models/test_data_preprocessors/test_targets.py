@@ -1,9 +1,9 @@
+from mmpose_sdpose.models.data_preprocessors.targets import target_encoder
+
 import numpy as np
 import pytest
 import torch
 from mmpose.registry import KEYPOINT_CODECS
-
-from mmpose_sdpose.models.data_preprocessors.targets import target_encoder
 
 CODECS = dict(
     heatmap=dict(
