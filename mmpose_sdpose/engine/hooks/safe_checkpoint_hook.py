@@ -23,6 +23,8 @@ class SafeCheckpointHook(CheckpointHook):
     Takes the arguments of MMEngine's hook.
     """
 
+    file_backend: Any
+
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self.file_backend = _RemovesLater(self.file_backend)

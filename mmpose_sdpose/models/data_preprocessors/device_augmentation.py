@@ -104,9 +104,9 @@ class DeviceAugmentation(PoseDataPreprocessor):
             scale_factor=scale_factor,
             low_resolution_factor=low_resolution_factor,
         )
-        for name, value in ranges.items():
-            if len(value) != 2 or not 0 < value[0] <= value[1]:
-                raise ValueError(f'{name} ({value}) must be two rising numbers above 0')
+        for name, ends in ranges.items():
+            if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
+                raise ValueError(f'{name} ({ends}) must be two rising numbers above 0')
         self.encode = target_encoder(codec)
         self.width, self.height = codec['input_size']
         self.padding = padding

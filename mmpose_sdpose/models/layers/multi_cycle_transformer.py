@@ -59,6 +59,8 @@ class MultiCycleTransformer(nn.Module):
             the encoder; or when a later feature map has another size.
     """
 
+    position: Tensor
+
     def __init__(
         self,
         in_channels: int,

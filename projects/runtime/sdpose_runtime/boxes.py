@@ -66,5 +66,5 @@ class WholeImage:
     """One person that fills the image."""
 
     def __call__(self, frame: Frame) -> Boxes:
-        height, width = frame.image.shape[:2]
+        width, height = frame.size
         return Boxes(np.array([[0, 0, width, height]], np.float32), np.ones(1, np.float32))
