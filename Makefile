@@ -1,6 +1,7 @@
 # make demo   install into .venv, make a small data set, train, test, draw (work_dirs/demo/)
 # make test   install into .venv, lint, run the tests
 # make dist   build the files of a release into dist/, and try the wheel in an environment of its own
+# make docs   build the pages into site/, in an environment of its own
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
 SHELL := bash
 PYTHON ?= python3
@@ -12,7 +13,7 @@ SOURCES := setup.py pyproject.toml model-index.yml README.md \
 	$(shell find mmpose_sdpose configs projects/runtime/sdpose_runtime projects/synthpose/sdpose_synth -type f \
 		-not -path '*/__pycache__/*' -not -path '*/.mim/*')
 
-.PHONY: install demo test test-slow check format dist clean
+.PHONY: install demo test test-slow check docs format dist clean
 
 install: $(VENV)/.package
 
@@ -45,6 +46,15 @@ test: install check
 test-slow: install
 	$(PY) -m pytest -m slow
 
+# Docstrings are read, not imported: neither PyTorch nor MMPose is needed.
+$(VENV)-docs/.requirements: requirements-docs.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
+docs: $(VENV)-docs/.requirements
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict --quiet
+
 format: $(VENV)/.requirements
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -58,4 +68,4 @@ dist: $(VENV)/.requirements
 	@wc -c dist/*
 
 clean:
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
