@@ -5,9 +5,14 @@ from .distillers import TopdownDistiller
 from .heads import MCTHead, TokenRegressionHead
 from .losses import (
     AttentionTransferLoss,
+    ChannelWiseLoss,
+    FeatureLoss,
     HeatmapCrossEntropyLoss,
+    HeatmapKLLoss,
     LocalizationScoreLoss,
+    RelationalLoss,
     ScoreLoss,
+    SimCCDistributionLoss,
     SimulatedHeatmapLoss,
     TokenDistanceLoss,
 )
@@ -15,12 +20,17 @@ from .losses import (
 __all__ = [
     'AttentionTransferLoss',
     'CAUNet',
+    'ChannelWiseLoss',
+    'FeatureLoss',
     'HRNetThreeStage',
     'HeatmapCrossEntropyLoss',
+    'HeatmapKLLoss',
     'IdentityBackbone',
     'LocalizationScoreLoss',
     'MCTHead',
+    'RelationalLoss',
     'ScoreLoss',
+    'SimCCDistributionLoss',
     'SimulatedHeatmapLoss',
     'StemNet',
     'ThinResNet',
