@@ -1,6 +1,7 @@
 """Backbones, heads, losses and distillers, registered into ``mmpose.registry.MODELS``."""
 
 from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet, ThinResNet
+from .data_preprocessors import DeviceAugmentation
 from .distillers import TopdownDistiller
 from .heads import MCTHead, TokenRegressionHead
 from .losses import (
@@ -21,6 +22,7 @@ __all__ = [
     'AttentionTransferLoss',
     'CAUNet',
     'ChannelWiseLoss',
+    'DeviceAugmentation',
     'FeatureLoss',
     'HRNetThreeStage',
     'HeatmapCrossEntropyLoss',
