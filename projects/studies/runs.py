@@ -54,17 +54,15 @@ class _Worker:
 def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Event]:
     """Run what is not done yet; yields what happens until all has ended.
 
-    Processes are forked where that is possible, so that all share one import of PyTorch. When the caller
-    stops iterating, what runs is ended; it goes on from its last checkpoint the next time.
+    When the caller stops iterating, what runs is ended; it goes on from its last checkpoint the next
+    time.
 
     Args:
         jobs: Those that others need come first.
         at_once: Runs at the same time.
         threads: CPU threads of each.
     """
-    context = multiprocessing.get_context(
-        'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    )
+    context = multiprocessing.get_context(_start_method())
     waiting = [job for job in jobs if not job.done]
     failed: set[Path] = set()
     workers: list[_Worker] = []
@@ -94,6 +92,12 @@ def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Ev
         for worker in workers:
             worker.process.terminate()
             worker.process.join()
+
+
+def _start_method() -> str:
+    """Forked ones share one import of PyTorch, but have no CUDA once their parent asked for it."""
+    can_fork = 'fork' in multiprocessing.get_all_start_methods()
+    return 'fork' if can_fork and not torch.cuda.is_available() else 'spawn'
 
 
 def _drop_hopeless(waiting: list[Job], failed: set[Path]) -> Iterator[Event]:
@@ -184,7 +188,8 @@ def _run(config: Config, tell: Callable[[float], None]) -> dict:
     seconds = time.monotonic() - began
     metrics = follow.metrics or runner.val()  # cut off between the last epoch and the result
     model = plain_model(runner)
-    write_checkpoint(dict(state_dict=model.state_dict()), folder / WEIGHTS, overwrite=True)
+    weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
+    write_checkpoint(dict(state_dict=weights), folder / WEIGHTS, overwrite=True)
     cost = measure_complexity(model, tuple(config.codec.input_size))
     return dict(
         metrics={key: float(value) for key, value in metrics.items()},
