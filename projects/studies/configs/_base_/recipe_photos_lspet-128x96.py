@@ -1,20 +1,29 @@
 # Recipe of the scale photos: people in sport (LSPET, 14 joints) at 128x96. The data: `mim run
-# mmpose_sdpose convert_lspet ARCHIVE --out data/lspet`, or say in LSPET_ROOT where it is. What decides
-# how people are augmented and what targets are made of is here, for all arms alike.
+# mmpose_sdpose convert_lspet ARCHIVE --out data/lspet`, or say in LSPET_ROOT where it is.
 _base_ = ['../../../../configs/_base_/token_heatmap_lspet.py']
 
-augmentation = _base_.augmentation
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='GetBBoxCenterScale'),
-    *augmentation,
-    dict(type='TopdownAffine', input_size=_base_.codec.input_size),
-    dict(type='GenerateTarget', encoder=_base_.codec),
-    dict(type='PackPoseInputs'),
-]
-# Pictures are small: loading them here costs less than handing them over from another process.
+# How people are augmented, for all arms alike: whole batches, where the model is. Targets are made there
+# too, of each model's codec; models of heatmaps have the one of this recipe.
+same_heatmaps = True
+data_preprocessor = dict(
+    type='DeviceAugmentation',
+    codec=_base_.codec,
+    metainfo=dict(from_file='configs/_base_/datasets/crowdpose.py'),
+    half_body_prob=0.0,
+    scale_factor=(0.7, 1.3),
+    rotate_factor=60,
+    shift_factor=0.05,
+)
+# A picture is 1.7 boxes high, of which the model sees 1.25 in 128 pixels.
+train_pipeline = [dict(type='PackPersonCrop', size=176)]
+
+# Pictures are small and kept: handing them over from another process would cost more.
 in_process = dict(num_workers=0, persistent_workers=False)
-train_dataloader = dict(**in_process, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(
+    **in_process,
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(pipeline=train_pipeline),
+)
 val_dataloader = dict(**in_process)
 test_dataloader = val_dataloader
 
