@@ -71,7 +71,7 @@ photos = dict(
         ),
         sdpose_quarter_batch=dict(
             from_packaged,
-            options={**_base_.packaged_backbone, 'train_dataloader.batch_size': 8},
+            options={**_base_.packaged_backbone, 'train_dataloader.batch_size': 16},
         ),
         sdpose_weak_distances=dict(
             from_packaged, options={**_base_.packaged_backbone, **_base_.hundredth}

@@ -3,7 +3,7 @@
 _base_ = ['../../../../configs/_base_/token_heatmap_lspet.py']
 
 # The augmentation of the LSPET configs, for all arms alike: whole batches, where the model is; several
-# runs at the same time on one accelerator would wait for their loaders otherwise. Targets are made there,
+# runs at the same time on one accelerator would wait for their loaders otherwise. Targets are made there
 # too, of each model's codec; models of heatmaps have the one of this recipe.
 same_heatmaps = True
 data_preprocessor = dict(
