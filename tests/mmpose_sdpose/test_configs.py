@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from mmpose_sdpose.benchmark import made_up_data
-from mmpose_sdpose.configs import build_model, find_config, model_configs
+from mmpose_sdpose.configs import build_model, find_config, model_configs, plain_configs
 from mmpose_sdpose.evaluation.complexity import measure_complexity
 
 import numpy as np
@@ -46,14 +46,21 @@ def test_sdpose_reg_costs_what_the_paper_says(data):
 )
 def test_student_teacher_and_losses_of_every_distillation_fit(path):
     cfg = Config.fromfile(path)
-    if '://' not in cfg.model.teacher_ckpt:  # what comes with the package must fit
-        cfg.model.update(teacher_ckpt=None, allow_untrained=True)
+    if not cfg.model.teacher_ckpt.startswith('mmpose_sdpose://'):
+        cfg.model.update(teacher_ckpt=None, allow_untrained=True)  # what is packaged must fit
     init_default_scope('mmpose')
     distiller = MODELS.build(cfg.model)
-    plain = build_model(path.stem.split('_distill-')[0] + '_' + '_'.join(path.stem.split('_')[3:]))
-    assert list(distiller.state_dict()) == list(plain.state_dict())
-    assert distiller.head.score_loss is None, 'the teacher trains the scores'
-    assert cfg.train_dataloader.dataset.pipeline[-2].encoder.type == 'RegressionLabel'
+    (plain,) = (one for one in plain_configs() if same_model(one, path))
+    assert list(distiller.state_dict()) == list(build_model(plain).state_dict())
+    encoder = cfg.train_dataloader.dataset.pipeline[-2].encoder
+    assert encoder.type == type(distiller.head.decoder).__name__
+    if path.stem.startswith('td-reg_'):
+        assert distiller.head.score_loss is None, 'the teacher trains the scores'
+        assert encoder.type == 'RegressionLabel'
+
+
+def same_model(one: Path, other: Path) -> bool:
+    return one.parent == other.parent and one.stem.split('_')[:2] == other.stem.split('_')[:2]
 
 
 @pytest.mark.parametrize('data', ['coco', 'crowdpose'])
