@@ -1,5 +1,5 @@
-# Backbone and head of RTMPose-s (Jiang et al., https://arxiv.org/abs/2303.07399), as in MMPose's config but
-# that no batch statistics are exchanged between processes. Another size is another depth and width.
+# Backbone and head of RTMPose-s (Jiang et al., https://arxiv.org/abs/2303.07399), as in MMPose's config,
+# but without SyncBN. Another size is another depth and width.
 cspnext = dict(
     type='CSPNeXt',
     arch='P5',
@@ -30,8 +30,8 @@ rtmcc_head = dict(
     loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True),
 )
 
-# The losses of DWPose (Yang et al., https://arxiv.org/abs/2307.15880), for distillations: official weights.
-# The distributions of all joints are compared, whether they are labelled or not.
+# The losses of DWPose (Yang et al., https://arxiv.org/abs/2307.15880), for distillations, with official
+# weights. The distributions of all joints are compared, whether they are labelled or not.
 dwpose_losses = dict(
     features=dict(
         type='FeatureLoss',

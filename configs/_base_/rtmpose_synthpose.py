@@ -1,5 +1,5 @@
-# RTMPose on SynthPose. From random weights it leaves the mean pose late, at the token models' learning rate
-# often never: half of that is surer.
+# RTMPose on SynthPose. From random weights it leaves the mean pose late, at the token models' learning
+# rate often never: half of that is surer.
 _base_ = ['./token_heatmap_synthpose.py', './rtmpose.py']
 
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

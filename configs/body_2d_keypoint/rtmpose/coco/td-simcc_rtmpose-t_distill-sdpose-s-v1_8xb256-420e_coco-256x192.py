@@ -1,4 +1,4 @@
-# RTMPose-t taught by SDPose-S-V1: the places of joints, and the visual tokens of its last layer as a map.
+# RTMPose-t taught by SDPose-S-V1: where joints are, and its last visual tokens as a feature map.
 # The weights are not tuned.
 _base_ = ['./td-simcc_rtmpose-t_8xb256-420e_coco-256x192.py']
 

@@ -1,4 +1,4 @@
-# ResNet-18 with MMPose's heatmap head, for which MMPose has no config; schedule and augmentation of SDPose.
+# ResNet-18 with MMPose's heatmap head; SDPose's schedule and augmentation.
 _base_ = ['../../../_base_/token_heatmap_coco.py']
 
 model = dict(
