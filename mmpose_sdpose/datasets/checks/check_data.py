@@ -110,11 +110,12 @@ class Leaf:
         return set(self.read().loaded)
 
 
-def _leaves(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
+def _leaves(dataset: dict[str, Any], place: str, is_plain: bool = True) -> Iterator[Leaf]:
     inner = inner_datasets(dataset)
+    is_plain = is_plain and type_name(dataset) != 'KeepBoxes'
     for number, part in enumerate(inner):
         name = f'datasets.{number}' if 'datasets' in dataset else 'dataset'
-        yield from _leaves(part, f'{place}.{name}')
+        yield from _leaves(part, f'{place}.{name}', is_plain)
     kind = dataset.get('type')
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     if inner or not isinstance(kind, type) or not issubclass(kind, BaseCocoStyleDataset):
@@ -129,7 +130,7 @@ def _leaves(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
         dataset.get('bbox_file'),
         os.path.join(root, prefix.get('img', '')),
         None if own_people else count_keypoints(dataset),
-        not own_files and dataset.get('data_mode', 'topdown') == 'topdown',
+        is_plain and not own_files and dataset.get('data_mode', 'topdown') == 'topdown',
     )
 
 
