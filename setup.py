@@ -52,7 +52,7 @@ setup(
         *(name for root in NEIGHBOURS.values() for name in find_packages(root)),
     ],
     package_dir={name: f'{root}/{name}' for name, root in NEIGHBOURS.items()},
-    package_data={'mmpose_sdpose': ['weights/*.pth']},
+    package_data={'mmpose_sdpose': ['weights/*.pth'], 'sdpose_runtime': ['weights/*.onnx']},
     include_package_data=False,
     entry_points={'console_scripts': ['sdpose-runtime = sdpose_runtime.cli:main']},
     # The runtime's tests pass on 3.9 to 3.13; what the plugin runs on is what MMPose's set installs on.

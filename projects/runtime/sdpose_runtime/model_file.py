@@ -1,10 +1,11 @@
-"""What an exported file says about itself, in the metadata entry ``mmpose_sdpose``."""
+"""The packaged model, and what an exported file says about itself in its entry ``mmpose_sdpose``."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from .metadata_format import FORMAT, KEY
 
 #: Pixels of an input's side, and keypoints of a person, that a file may say: far beyond any model.
 MOST_PIXELS, MOST_KEYPOINTS = 2048, 4096
+#: Where the package has its own model.
+WEIGHTS = Path(__file__).parent / 'weights'
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,21 @@ class ModelInfo:
     sigmas: np.ndarray
     precision: str
     dataset: str
+
+
+def packaged_model() -> Path:
+    """The ONNX file that comes with the package.
+
+    Raises:
+        FileNotFoundError: If the installation has none, or several.
+    """
+    files = sorted(WEIGHTS.glob('*.onnx'))
+    if len(files) != 1:
+        raise FileNotFoundError(
+            f'this installation of sdpose_runtime comes without a model ({len(files)} files '
+            f'{WEIGHTS}/*.onnx instead of one): install it again, or name a model of yours'
+        )
+    return files[0]
 
 
 def read_info(metadata: dict[str, str], path: object) -> ModelInfo:
