@@ -16,10 +16,11 @@ from typing import TextIO
 import cv2
 
 from .drawing import draw_people, draw_text
-from .outputs import ResultFile, VideoOutput, write_picture
+from .outputs import ResultFile, write_picture
 from .people import People
 from .pipeline import PosePipeline
 from .sources import Frame, Source
+from .video_output import VideoOutput
 
 #: Seconds from one line of progress to the next, on a terminal and in a file.
 ON_TERMINAL, IN_FILE = 0.2, 10.0
