@@ -108,9 +108,8 @@ def _add_pose_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--threshold',
         type=float,
-        default=0.3,
         metavar='SCORE',
-        help='keypoints below are not drawn, nor followed (default 0.3)',
+        help="keypoints below are not drawn, nor followed (default: the model's own)",
     )
     group.add_argument(
         '--box-threshold',

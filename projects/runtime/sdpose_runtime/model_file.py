@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .metadata_format import FORMAT, KEY
+from .metadata_format import FORMAT, KEY, THRESHOLD
 
 #: Pixels of an input's side, and keypoints of a person, that a file may say: far beyond any model.
 MOST_PIXELS, MOST_KEYPOINTS = 2048, 4096
@@ -36,8 +36,10 @@ class ModelInfo:
         flip_pairs: Keypoints that trade places in a mirror.
         skeleton: Pairs of keypoints to join in a picture.
         sigmas: (K,) of object keypoint similarity.
-        precision: ``fp32``, ``fp16`` or ``int8``.
+        precision: ``fp32``, ``fp16``, ``fp16-weights`` or ``int8``.
         dataset: Whose keypoints these are.
+        threshold: Score from which on a keypoint counts as found. What a score means is the model's own:
+            the height of a heatmap, a probability, a share of it.
     """
 
     config: str
@@ -55,6 +57,7 @@ class ModelInfo:
     sigmas: np.ndarray
     precision: str
     dataset: str
+    threshold: float
 
 
 def packaged_model() -> Path:
@@ -132,6 +135,7 @@ def _read_entry(entry: dict[str, Any]) -> ModelInfo:
         sigmas=sigmas,
         precision=_text(entry, 'precision'),
         dataset=_text(entry, 'dataset'),
+        threshold=_threshold(entry),
     )
 
 
@@ -159,6 +163,13 @@ def _padding(entry: dict[str, Any]) -> float:
     if not is_number(padding) or not 0 < padding <= 100:
         raise ValueError(f'padding ({shown(padding)}) must be a number above 0')
     return float(padding)
+
+
+def _threshold(entry: dict[str, Any]) -> float:
+    threshold = entry.get('threshold', THRESHOLD)
+    if not is_number(threshold):
+        raise ValueError(f'threshold ({shown(threshold)}) must be a number')
+    return float(threshold)
 
 
 def _input_size(entry: dict[str, Any]) -> tuple[int, int]:

@@ -128,9 +128,9 @@ class Run:
     def _draw(
         self, frame: Frame, people: People, source: Source, video: VideoOutput | None
     ) -> None:
-        model, threshold = self.pipeline.model, self.pipeline.options.threshold
+        info, threshold = self.pipeline.model.info, self.pipeline.threshold
         with self.stopwatch.measure('drawing'):
-            picture = draw_people(frame.image, people, model.info, threshold)
+            picture = draw_people(frame.image, people, info, threshold)
             if self.show_fps and video is not None and self.progress.done:
                 scale = max(0.4, picture.shape[0] / 800)
                 draw_text(picture, f'{self.progress.rate:.1f} fps', (8, 24 * scale), scale)
