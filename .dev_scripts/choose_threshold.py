@@ -3,8 +3,8 @@
 Every annotated person is looked at twice: whole, and with half of the picture cut away, as people are
 who stand at its edge. A keypoint is right where its object keypoint similarity is above a half; one that
 is elsewhere, or of a joint that was cut away, is wrong. The threshold with the best F1 (twice the right
-ones drawn over all drawn and all right) goes into the file by `export_onnx --threshold`. Take people that
-the model was neither trained nor tested on.
+ones drawn over all drawn and all right) goes into the file by `export_onnx --threshold`. Take people
+that the model was neither trained nor tested on.
 """
 
 from __future__ import annotations
