@@ -43,6 +43,8 @@ def encode(video, monkeypatch) -> list[Encode]:
     original, functions = cv2.VideoWriter, []
 
     class Replaced:
+        fourcc = original.fourcc
+
         def __init__(self, *arguments: object) -> None:
             real = original(*arguments)
             self.isOpened, self.release, self.encode = real.isOpened, real.release, real.write

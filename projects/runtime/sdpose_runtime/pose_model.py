@@ -25,7 +25,20 @@ OUTPUTS = ('keypoints', 'scores')
 
 
 class Stopwatch:
-    """Adds up the seconds spent on each stage of the work, by name."""
+    """Adds up the seconds spent on each stage of the work, by name.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import PoseModel, Stopwatch
+        >>> model, image = PoseModel('model.onnx'), cv2.imread('photo.jpg')
+        >>> watch = Stopwatch()
+        >>> with watch.measure('crop'):
+        ...     crops = model.crop(image, [[10, 20, 110, 320]])
+        >>> with watch.measure('network'):
+        ...     outputs = model.infer(crops.inputs)
+        >>> sorted(watch.seconds)
+        ['crop', 'network']
+    """
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -71,6 +84,14 @@ class PoseModel:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be run here, or says too little about itself.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import PoseModel
+        >>> model = PoseModel('model.onnx', threads=2)
+        >>> people = model(cv2.imread('photo.jpg'), [[10, 20, 110, 320], [150, 30, 260, 310]])
+        >>> people.keypoints.shape == (2, len(model.info.keypoint_names), 2)  # pixels of the photo
+        True
     """
 
     def __init__(
@@ -257,9 +278,9 @@ def _matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> n
     """From the image to the crop, by the three points in float32 that MMPose takes: to the last bit."""
     source = np.stack([center, center - (0.5 * scale[0], 0), center]).astype(np.float32)
     half = source[0, 0] - source[1, 0]
-    source[2] = source[1] + np.float32([0, half])
+    source[2] = source[1] + np.array([0, half], np.float32)
     target = [[0.5 * width, 0.5 * height], [0, 0.5 * height], [0, 0.5 * (height + width)]]
-    return cv2.getAffineTransform(source, np.float32(target))
+    return cv2.getAffineTransform(source, np.array(target, np.float32))
 
 
 def _udp_matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -65,10 +65,11 @@ class BoxTracker:
         """Boxes for this frame and whose they are; ``detect`` is called only where it is due."""
         self._frame += 1
         self._followed = self.ids
-        if self._is_due():
+        since = self._since_detection
+        if since is None or since == self.detect_every:
             self._take_in(detect())
-            self._since_detection = 0
-        self._since_detection += 1
+            since = 0
+        self._since_detection = since + 1
         return self.boxes, self.ids
 
     def update(self, people: People, image_size: tuple[int, int]) -> None:
@@ -78,23 +79,22 @@ class BoxTracker:
             people: Poses with ids.
             image_size: Width and height of the image, pixels.
         """
+        ids = people.known_ids.tolist()
         found = people.scores >= self.threshold
         followed = found.sum(axis=1) >= max(2, FOUND * people.scores.shape[1])
         boxes = [
             _next_box(points, seen, self._moved_box(name, box, points, seen))
-            for name, box, points, seen in zip(
-                people.ids.tolist(), people.boxes, people.keypoints, found
-            )
+            for name, box, points, seen in zip(ids, people.boxes, people.keypoints, found)
         ]
-        self._points = dict(zip(people.ids.tolist(), people.keypoints))
+        self._points = dict(zip(ids, people.keypoints))
         limits = np.array([*image_size, *image_size], np.float32)
         corners = np.array(boxes, np.float32).reshape(-1, 4).clip(0, limits)
         followed &= (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)
-        lost = ~followed & np.isin(people.ids, self._followed)
+        lost = ~followed & np.isin(people.known_ids, self._followed)
         if lost.any() or (not followed.any() and self.detect_every is None):
             self._since_detection = None
         self._remember(people.select(~followed))
-        self.ids = people.ids[followed]
+        self.ids = people.known_ids[followed]
         self.boxes = Boxes(corners[followed], people.box_scores[followed])
 
     def _moved_box(
@@ -104,11 +104,6 @@ class BoxTracker:
         if self._detected[name] == self._frame or name not in self._points or not seen.any():
             return box
         return box + np.tile(np.median((points - self._points[name])[seen], axis=0), 2)
-
-    def _is_due(self) -> bool:
-        if self._since_detection is None:
-            return True
-        return self.detect_every is not None and self._since_detection >= self.detect_every
 
     def _take_in(self, detected: Boxes) -> None:
         """The boxes detected, and of those followed who was detected a short while ago."""
@@ -122,7 +117,7 @@ class BoxTracker:
 
     def _remember(self, people: People) -> None:
         """Where people were who are lost, for as long as they may come back as themselves."""
-        for name, box in zip(people.ids.tolist(), people.boxes):
+        for name, box in zip(people.known_ids.tolist(), people.boxes):
             self._lost[name] = _Sight(box, self._frame)
         self._lost = {
             name: sight
@@ -180,7 +175,7 @@ class Smoother:
 
     def __call__(self, people: People, seconds: float) -> np.ndarray:
         """Smoothed keypoints (P, K, 2), image pixels; who is gone is forgotten."""
-        names = [int(name) for name in people.ids]
+        names = [int(name) for name in people.known_ids]
         self._filters = {
             name: self._filters.get(name) or OneEuroFilter(**self.options) for name in names
         }

@@ -28,9 +28,7 @@ class VideoOutput:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._partial: PartialFile | None = None
         self._encoder: _Encoder | None = None
-        self._size = (0, 0)
         self._count = 0
 
     def __enter__(self) -> VideoOutput:
@@ -49,10 +47,10 @@ class VideoOutput:
         """
         size = (image.shape[1], image.shape[0])
         if self._encoder is None:
-            self._open(size, fps)
-        if size != self._size:
-            raise ValueError(f'{size} pixels in a video of {self._size}')
-        self._raise_error()
+            self._encoder = self._open(size, fps)
+        if size != self._encoder.size:
+            raise ValueError(f'{size} pixels in a video of {self._encoder.size}')
+        self._raise(self._encoder.error)
         self._encoder.add(image)
         self._count += 1
 
@@ -64,38 +62,38 @@ class VideoOutput:
     ) -> None:
         if self._encoder is None:
             return
+        partial = self._encoder.partial
         try:
             self._encoder.close(drop_waiting=kind is not None)
             if kind is None:
-                self._raise_error()
-                self._check()
-                self._partial.finish()
+                self._raise(self._encoder.error)
+                self._check(partial.path)
+                partial.finish()
         finally:
-            self._partial.discard()  # of a finished one nothing is there to discard
+            partial.discard()  # of a finished one nothing is there to discard
 
-    def _open(self, size: tuple[int, int], fps: float) -> None:
-        self._partial = PartialFile(self.path, suffix=self.path.suffix)
-        code = cv2.VideoWriter_fourcc(*'mp4v')
-        writer = cv2.VideoWriter(str(self._partial.path), code, fps, size)
+    def _open(self, size: tuple[int, int], fps: float) -> _Encoder:
+        partial = PartialFile(self.path, suffix=self.path.suffix)
+        code = cv2.VideoWriter.fourcc(*'mp4v')
+        writer = cv2.VideoWriter(str(partial.path), code, fps, size)
         if not writer.isOpened():
-            self._partial.discard()
+            partial.discard()
             raise OSError(f'no video can be written to {self.path}')
-        self._encoder, self._size = _Encoder(writer), size
+        return _Encoder(partial, writer, size)
 
-    def _raise_error(self) -> None:
-        """Pass on what went wrong in the thread."""
-        error = self._encoder.error
+    def _raise(self, error: Exception | None) -> None:
+        """Pass on what went wrong in the thread, if anything did."""
         if error is not None:
             reason = str(error).strip() or type(error).__name__
             raise OSError(f'{self.path} could not be written: {reason}') from error
 
-    def _check(self) -> None:
+    def _check(self, written: Path) -> None:
         """Count the frames that can be read, which takes a fifth of the time of writing them.
 
         Raises:
             OSError: If some are missing.
         """
-        capture, count = cv2.VideoCapture(str(self._partial.path)), 0
+        capture, count = cv2.VideoCapture(str(written)), 0
         while capture.grab():
             count += 1
         capture.release()
@@ -107,16 +105,22 @@ class VideoOutput:
 
 
 class _Encoder:
-    """Frames encoded one after the other in a thread, as long as that goes well.
+    """Frames of one size encoded one after the other in a thread, as long as that goes well.
 
     Args:
+        partial: The file that they go into.
         writer: What encodes them; the thread's alone from now on.
+        size: Width and height, pixels.
 
     Attributes:
         error: What went wrong first, if anything; no frame is encoded after it.
     """
 
-    def __init__(self, writer: cv2.VideoWriter) -> None:
+    def __init__(
+        self, partial: PartialFile, writer: cv2.VideoWriter, size: tuple[int, int]
+    ) -> None:
+        self.partial = partial
+        self.size = size
         self.error: Exception | None = None
         self._writer = writer
         self._waiting: Queue[np.ndarray | None] = Queue(MOST_WAITING)
