@@ -156,6 +156,16 @@ def test_whom_detection_misses_is_followed_by_keypoints_for_a_while():
     assert scene.look(tracker).ids.tolist() == [1]
 
 
+def test_who_leaves_the_picture_is_not_followed_by_keypoints():
+    """What they are found on then is the background."""
+    scene, tracker = Scene((10, 50), (290, 60)), BoxTracker(detect_every=1)
+    scene.look(tracker)
+    both, scene.detect = scene.detect, lambda: both().select(np.array([0]))
+    assert scene.look(tracker).ids.tolist() == [1]
+    scene.detect = both
+    assert scene.look(tracker).ids.tolist() == [1, 2]
+
+
 @pytest.mark.parametrize(('frames', 'expected'), [(5, 1), (REMEMBERED + 5, 2)])
 def test_who_was_lost_is_known_again_for_a_while(frames, expected):
     """Nobody sees the person for some frames, neither detector nor model."""

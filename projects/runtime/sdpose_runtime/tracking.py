@@ -57,9 +57,8 @@ class BoxTracker:
         self._followed = self.ids  # until the frame at hand
         self._since_detection: int | None = None  # none yet, or somebody was lost
         self._frame = 0
-        self._lost: dict[int, _Sight] = {}
-        self._detected: dict[int, int] = {}  # in which frame each was detected last
-        self._points: dict[int, np.ndarray] = {}  # keypoints in the frame before
+        self._width = 0
+        self._known: dict[int, _Known] = {}
 
     def locate(self, detect: Callable[[], Boxes]) -> tuple[Boxes, np.ndarray]:
         """Boxes for this frame and whose they are; ``detect`` is called only where it is due."""
@@ -79,58 +78,64 @@ class BoxTracker:
             people: Poses with ids.
             image_size: Width and height of the image, pixels.
         """
-        ids = people.known_ids.tolist()
+        self._width = image_size[0]
+        ids = people.known_ids
         found = people.scores >= self.threshold
         followed = found.sum(axis=1) >= max(2, FOUND * people.scores.shape[1])
         boxes = [
             _next_box(points, seen, self._moved_box(name, box, points, seen))
-            for name, box, points, seen in zip(ids, people.boxes, people.keypoints, found)
+            for name, box, points, seen in zip(ids.tolist(), people.boxes, people.keypoints, found)
         ]
-        self._points = dict(zip(ids, people.keypoints))
         limits = np.array([*image_size, *image_size], np.float32)
         corners = np.array(boxes, np.float32).reshape(-1, 4).clip(0, limits)
         followed &= (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)
-        lost = ~followed & np.isin(people.known_ids, self._followed)
+        lost = ~followed & np.isin(ids, self._followed)
         if lost.any() or (not followed.any() and self.detect_every is None):
             self._since_detection = None
-        self._remember(people.select(~followed))
-        self.ids = people.known_ids[followed]
+        self.ids = ids[followed]
         self.boxes = Boxes(corners[followed], people.box_scores[followed])
+        for name, box, points in zip(ids.tolist(), corners, people.keypoints):
+            known = self._known[name]
+            known.points = points
+            if name in self.ids:
+                known.box, known.followed = box, self._frame
 
     def _moved_box(
         self, name: int, box: np.ndarray, points: np.ndarray, seen: np.ndarray
     ) -> np.ndarray:
         """The box a person was looked for in, moved as the joints seen did; one just detected is new."""
-        if self._detected[name] == self._frame or name not in self._points or not seen.any():
+        known = self._known[name]
+        if known.detected == self._frame or known.points is None or not seen.any():
             return box
-        return box + np.tile(np.median((points - self._points[name])[seen], axis=0), 2)
+        return box + np.tile(np.median((points - known.points)[seen], axis=0), 2)
 
     def _take_in(self, detected: Boxes) -> None:
-        """The boxes detected, and of those followed who was detected a short while ago."""
+        """The boxes detected, and those of whoever was missed but is followed on."""
         ids = self._match(detected)
-        self._detected.update(dict.fromkeys(ids.tolist(), self._frame))
-        frames = [self._detected[name] for name in self.ids.tolist()]
-        missed = ~np.isin(self.ids, ids) & (self._frame - np.array(frames, int) <= REMEMBERED)
+        for name, box in zip(ids.tolist(), detected.corners):
+            known = self._known.setdefault(name, _Known(box, self._frame, self._frame))
+            known.detected = self._frame
+        missed = [name not in ids and self._is_followed_on(name) for name in self.ids.tolist()]
         self.ids = np.concatenate([ids, self.ids[missed]])
-        self.boxes = detected.join(self.boxes.select(missed))
-        self._detected = {name: self._detected[name] for name in self.ids.tolist()}
-
-    def _remember(self, people: People) -> None:
-        """Where people were who are lost, for as long as they may come back as themselves."""
-        for name, box in zip(people.known_ids.tolist(), people.boxes):
-            self._lost[name] = _Sight(box, self._frame)
-        self._lost = {
-            name: sight
-            for name, sight in self._lost.items()
-            if self._frame - sight.frame < REMEMBERED
+        self.boxes = detected.join(self.boxes.select(np.array(missed, bool)))
+        self._known = {
+            name: known
+            for name, known in self._known.items()
+            if name in self.ids or self._frame - known.followed < REMEMBERED
         }
+
+    def _is_followed_on(self, name: int) -> bool:
+        """Whether somebody whom detection missed may be there; at the left and right they leave."""
+        known = self._known[name]
+        is_within = known.box[0] > 0 and known.box[2] < self._width
+        return bool(is_within) and self._frame - known.detected <= REMEMBERED
 
     def _match(self, detected: Boxes) -> np.ndarray:
         """Ids of detected boxes: best overlaps first, each person only once."""
         ids = np.zeros(len(detected), np.int64)
         _give_ids(ids, detected.corners, self.ids.tolist(), self.boxes.corners)
-        lost = [name for name in self._lost if name not in ids]
-        places = np.array([self._lost[name].box for name in lost], np.float32).reshape(-1, 4)
+        lost = [name for name in self._known if name not in self.ids]
+        places = np.array([self._known[name].box for name in lost], np.float32).reshape(-1, 4)
         _give_ids(ids, detected.corners, lost, places)
         for new in np.flatnonzero(ids == 0):
             ids[new] = self._next_id
@@ -138,12 +143,21 @@ class BoxTracker:
         return ids
 
 
-@dataclass(frozen=True)
-class _Sight:
-    """Where somebody was last seen: left, top, right, bottom, and in which frame."""
+@dataclass
+class _Known:
+    """What is remembered of a person.
+
+    Args:
+        box: Where the person was last: left, top, right, bottom.
+        detected: Frame in which detection found the person last.
+        followed: Frame in which enough keypoints did.
+        points: (K, 2), keypoints in the frame before.
+    """
 
     box: np.ndarray
-    frame: int
+    detected: int
+    followed: int
+    points: np.ndarray | None = None
 
 
 def _give_ids(
