@@ -38,20 +38,20 @@ def measured(capsys, *arguments: object) -> list[str]:
 )
 def test_rest_and_even_motion_are_no_jitter(tmp_path, capsys, xs, expected):
     (line,) = measured(capsys, write(tmp_path / 'a.json', xs), '--keypoints', 0)
-    assert f'jitter {expected} pixels (2 second differences), 0.00 pixels from' in line
+    assert f'jitter {expected} pixels, median {expected} (2 second differences); 0.00 ' in line
 
 
 def test_all_keypoints_count_alike(tmp_path, capsys):
     (line,) = measured(capsys, write(tmp_path / 'a.json', [0, 3, 0, 3]), '--keypoints', 0, 1)
-    assert 'jitter 3.00 pixels (4 second differences)' in line
+    assert 'jitter 3.00 pixels, median 3.00 (4 second differences)' in line
 
 
 def test_what_the_model_does_not_see_does_not_count(tmp_path, capsys):
     path = write(tmp_path / 'a.json', [0, 0, 0, 90, 0, 0, 0], [0.9, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9])
     (line,) = measured(capsys, path, '--keypoints', 0)
-    assert 'jitter 0.00 pixels (2 second differences)' in line
+    assert 'jitter 0.00 pixels, median 0.00 (2 second differences)' in line
     (line,) = measured(capsys, path, '--keypoints', 0, '--threshold', 0)
-    assert 'jitter 72.00 pixels (5 second differences)' in line
+    assert 'jitter 72.00 pixels, median 90.00 (5 second differences)' in line
 
 
 def test_another_file_is_compared_with_the_first(tmp_path, capsys):

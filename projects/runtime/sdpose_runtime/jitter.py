@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             values = jitter(found, args.keypoints, args.threshold)
             shift = distance(poses[0], found, args.keypoints, args.threshold)
             sys.stdout.write(
-                f'{path}: jitter {np.mean(values):.2f} pixels ({len(values)} second differences), '
-                f'{shift:.2f} pixels from the first file\n'
+                f'{path}: jitter {np.mean(values):.2f} pixels, median {np.median(values):.2f} '
+                f'({len(values)} second differences); {shift:.2f} pixels from the first file\n'
             )
     except (OSError, ValueError) as error:
         sys.stderr.write(f'jitter: {error}\n')
