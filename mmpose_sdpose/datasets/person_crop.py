@@ -17,7 +17,8 @@ class PackPersonCrop(BaseTransform):
     It is the whole pipeline of a training data set whose model has ``DeviceAugmentation``, which turns,
     scales and colours whole batches where the model is. A picture is read once and kept: a data set
     that was shown once costs a loader next to nothing. Goes with
-    ``collate_fn=dict(type='default_collate')`` in the loader; each worker keeps its own copy (3 bytes times ``size`` squared a person).
+    ``collate_fn=dict(type='default_collate')`` in the loader; each worker keeps its own copy (3 bytes
+    times ``size`` squared a person).
 
     Args:
         size: Side of the picture in pixels.
