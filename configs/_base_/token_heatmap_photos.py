@@ -1,6 +1,6 @@
 # Token heatmap models on photographs, 17 joints at 256x192, for one accelerator: people in sport (LSPET,
 # the labels on which annotators and MoveNet agree), drawn people (SynthPose), everyday photos (COCO).
-# Where they are, LSPET17_ROOT, SYNTHPOSE_ROOT and COCO_ROOT say. The last 400 people of LSPET are held out.
+# Where they are, LSPET17_ROOT, SYNTHPOSE_ROOT and COCO_ROOT say. Held out: the last 400 people of LSPET.
 _base_ = ['./token_heatmap_synthpose.py']
 
 epochs = 60
