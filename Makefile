@@ -3,6 +3,7 @@
 # make matrix which versions the packages work with: an environment after another, into docs/matrix.md
 #             (ENVIRONMENTS='runtime-3.9-*' for some of them)
 # make dist   build the files of a release into dist/, and try the wheel in an environment of its own
+# make docs   build the pages into site/, in an environment of its own
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
 SHELL := bash
 PYTHON ?= python3
@@ -14,7 +15,7 @@ SOURCES := setup.py pyproject.toml model-index.yml README.md \
 	$(shell find mmpose_sdpose configs projects/runtime/sdpose_runtime projects/synthpose/sdpose_synth -type f \
 		-not -path '*/__pycache__/*' -not -path '*/.mim/*')
 
-.PHONY: install demo test test-slow check format matrix dist clean
+.PHONY: install demo test test-slow check docs format matrix dist clean
 
 install: $(VENV)/.package
 
@@ -47,6 +48,15 @@ test: install check
 test-slow: install
 	$(PY) -m pytest -m slow
 
+# Docstrings are read, not imported: neither PyTorch nor MMPose is needed.
+$(VENV)-docs/.requirements: requirements-docs.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
+docs: $(VENV)-docs/.requirements
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict --quiet
+
 format: $(VENV)/.requirements
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -63,4 +73,4 @@ dist: $(VENV)/.requirements
 	@wc -c dist/*
 
 clean:
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -36,6 +36,12 @@ class AttentionVisualizationHook(Hook):
     Raises:
         ValueError: If ``people`` or ``interval`` is below 1; from the run, before it trains, if
             the model or the data does not have what is to be drawn.
+
+    Examples:
+        >>> from mmpose_sdpose.engine import AttentionVisualizationHook
+        >>> hook = AttentionVisualizationHook(people=2, interval=10, keypoints=['nose', 'left_wrist'])
+        >>> hook.choice['keypoints']
+        ['nose', 'left_wrist']
     """
 
     priority = 'LOW'

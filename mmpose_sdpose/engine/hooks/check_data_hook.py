@@ -18,6 +18,11 @@ class CheckDataHook(Hook):
 
     Raises:
         DataError: From the run, if it would fail, or learn or measure something else than was meant.
+
+    Examples:
+        >>> from mmpose_sdpose.configs import read_config
+        >>> config = read_config('mmpose::_base_/default_runtime.py')
+        >>> config.custom_hooks.append(dict(type='CheckDataHook'))  # for any config of MMPose's
     """
 
     def before_run(self, runner: Runner) -> None:

@@ -42,6 +42,11 @@ class CheckpointGuardHook(Hook):
     Raises:
         FileNotFoundError: From the run, if the checkpoint is not there.
         ValueError: From the run, if the checkpoint cannot be used.
+
+    Examples:
+        >>> from mmpose_sdpose.configs import read_config
+        >>> config = read_config('mmpose::_base_/default_runtime.py')
+        >>> config.custom_hooks.append(dict(type='CheckpointGuardHook'))  # for any config of MMPose's
     """
 
     priority = 'VERY_HIGH'

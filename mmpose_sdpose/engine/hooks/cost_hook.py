@@ -36,6 +36,12 @@ class CostHook(Hook):
 
     Raises:
         ValueError: If ``warmup`` is negative.
+
+    Examples:
+        >>> from mmpose.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='CostHook', warmup=5))
+        >>> hook.warmup
+        5
     """
 
     priority = 'HIGHEST'  # before those who log the metrics

@@ -48,6 +48,22 @@ class MCTHead(TokenHead, HeatmapHead):
     Raises:
         TypeError, ValueError: If an argument is illegal by itself, or sizes, cycles, weights or layers
             do not fit together.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import MCTHead
+        >>> codec = dict(type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
+        >>> head = MCTHead(
+        ...     in_channels=128,
+        ...     out_channels=17,
+        ...     in_featuremap_size=(6, 8),
+        ...     patch_size=(1, 1),
+        ...     encoder=dict(embed_dims=128, depth=4, num_heads=4),
+        ...     num_cycles=2,
+        ...     decoder=codec,
+        ... )
+        >>> head((torch.rand(1, 128, 8, 6),)).shape
+        torch.Size([1, 17, 32, 24])
     """
 
     predicts = ('heatmaps',)

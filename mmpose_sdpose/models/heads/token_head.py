@@ -28,6 +28,16 @@ class TokenHead(BaseHead):
 
     While training, the tokens pass the encoder ``num_cycles`` times, every cycle is supervised, and
     each cycle learns from the next one's tokens. Prediction and ``mode='tensor'`` run one cycle.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.configs import build_model
+        >>> head = build_model('td-hm_sdpose-n_2xb16-16e_synthpose-128x96').head
+        >>> isinstance(head, TokenHead)
+        True
+        >>> first, second = head.run_cycles((torch.rand(1, 128, 8, 6),), num_cycles=2)
+        >>> first.tokens.keypoint.shape
+        torch.Size([1, 17, 128])
     """
 
     # The parts that a head's constructor builds.

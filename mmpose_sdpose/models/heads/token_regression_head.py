@@ -56,6 +56,20 @@ class TokenRegressionHead(TokenHead):
     Raises:
         TypeError, ValueError: If an argument is illegal by itself, or sizes, cycles, weights or layers
             do not fit together.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import TokenRegressionHead
+        >>> head = TokenRegressionHead(
+        ...     in_channels=128,
+        ...     out_channels=17,
+        ...     in_featuremap_size=(6, 8),
+        ...     patch_size=(1, 1),
+        ...     encoder=dict(embed_dims=128, depth=4, num_heads=4),
+        ...     decoder=dict(type='RegressionLabel', input_size=(96, 128)),
+        ... )
+        >>> head((torch.rand(1, 128, 8, 6),)).shape
+        torch.Size([1, 17, 3])
     """
 
     def __init__(

@@ -22,6 +22,12 @@ class TokenEncoderLayer(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``mlp_ratio`` leaves no hidden unit, or from the attention.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import TokenEncoderLayer
+        >>> TokenEncoderLayer(embed_dims=32, num_heads=4, mlp_ratio=3)(torch.rand(1, 10, 32)).shape
+        torch.Size([1, 10, 32])
     """
 
     def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float) -> None:
@@ -66,6 +72,13 @@ class TokenEncoder(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``depth`` is no count, or from the layers.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import TokenEncoder, sine_position_table
+        >>> encoder = TokenEncoder(embed_dims=32, depth=2, num_heads=4)
+        >>> encoder(torch.rand(1, 12, 32), sine_position_table(3, 4, 32)).shape
+        torch.Size([1, 12, 32])
     """
 
     layers: Sequence[TokenEncoderLayer]  # a ModuleList, which does not say of what

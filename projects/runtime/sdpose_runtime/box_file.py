@@ -65,6 +65,14 @@ class BoxFile:
     Raises:
         OSError: If it cannot be read.
         ValueError: If it is of another format, says two things of one image, or has nobody in it.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import BoxFile
+        >>> from sdpose_runtime.sources import Frame
+        >>> boxes = BoxFile('people.json')
+        >>> boxes(Frame('photo.jpg', cv2.imread('photo.jpg'))).corners.tolist()
+        [[10.0, 20.0, 110.0, 320.0]]
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -20,6 +20,13 @@ class Boxes:
     Args:
         corners: (P, 4), left, top, right and bottom, image pixels.
         scores: (P,).
+
+    Examples:
+        >>> import numpy as np
+        >>> from sdpose_runtime import Boxes
+        >>> boxes = Boxes(np.array([[0, 0, 50, 80], [10, 5, 60, 90]]), np.array([0.9, 0.2]))
+        >>> boxes.above(0.3).corners.tolist()
+        [[0, 0, 50, 80]]
     """
 
     corners: np.ndarray
@@ -63,7 +70,15 @@ class BoxSource(Protocol):
 
 
 class WholeImage:
-    """One person that fills the image."""
+    """One person that fills the image.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import WholeImage
+        >>> from sdpose_runtime.sources import Frame
+        >>> WholeImage()(Frame('photo.jpg', cv2.imread('photo.jpg'))).corners.tolist()
+        [[0.0, 0.0, 400.0, 500.0]]
+    """
 
     def __call__(self, frame: Frame) -> Boxes:
         width, height = frame.size

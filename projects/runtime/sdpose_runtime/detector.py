@@ -59,6 +59,13 @@ class Detector:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no detector in one of the two formats.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import Detector
+        >>> from sdpose_runtime.sources import Frame
+        >>> detector = Detector('yolox.onnx')
+        >>> people = detector(Frame('photo.jpg', cv2.imread('photo.jpg'))).above(0.3)
     """
 
     def __init__(

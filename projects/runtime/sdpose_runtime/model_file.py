@@ -38,6 +38,12 @@ class ModelInfo:
         sigmas: (K,) of object keypoint similarity.
         precision: ``fp32``, ``fp16`` or ``int8``.
         dataset: Whose keypoints these are.
+
+    Examples:
+        >>> from sdpose_runtime import PoseModel
+        >>> info = PoseModel('model.onnx').info
+        >>> len(info.sigmas) == len(info.keypoint_names)
+        True
     """
 
     config: str

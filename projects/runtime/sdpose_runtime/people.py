@@ -21,6 +21,19 @@ class People:
         scores: (P, K).
         areas: (P,), square pixels, of the padded boxes.
         ids: (P,), the same for the same person from frame to frame; None where nobody is followed.
+
+    Examples:
+        >>> import numpy as np
+        >>> from sdpose_runtime import People
+        >>> one = People(
+        ...     boxes=np.array([[0, 0, 50, 80]]),
+        ...     box_scores=np.array([0.5]),
+        ...     keypoints=np.array([[[10.0, 20.0], [30.0, 40.0]]]),
+        ...     scores=np.array([[0.8, 0.1]]),
+        ...     areas=np.array([6250.0]),
+        ... )
+        >>> one.pose_scores().tolist()  # the second keypoint's score is too low to count
+        [0.4]
     """
 
     boxes: np.ndarray

@@ -25,7 +25,20 @@ OUTPUTS = ('keypoints', 'scores')
 
 
 class Stopwatch:
-    """Adds up the seconds spent on each stage of the work, by name."""
+    """Adds up the seconds spent on each stage of the work, by name.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import PoseModel, Stopwatch
+        >>> model, image = PoseModel('model.onnx'), cv2.imread('photo.jpg')
+        >>> watch = Stopwatch()
+        >>> with watch.measure('crop'):
+        ...     crops = model.crop(image, [[10, 20, 110, 320]])
+        >>> with watch.measure('network'):
+        ...     outputs = model.infer(crops.inputs)
+        >>> sorted(watch.seconds)
+        ['crop', 'network']
+    """
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -71,6 +84,14 @@ class PoseModel:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be run here, or says too little about itself.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import PoseModel
+        >>> model = PoseModel('model.onnx', threads=2)
+        >>> people = model(cv2.imread('photo.jpg'), [[10, 20, 110, 320], [150, 30, 260, 310]])
+        >>> people.keypoints.shape == (2, len(model.info.keypoint_names), 2)  # pixels of the photo
+        True
     """
 
     def __init__(
