@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+
+from sdpose_runtime.files import whole_file
 
 PAGE = 'docs/matrix.md'
+RESULTS = 'docs/matrix.json'
 #: Heading of a column -> names of the package, of which one is installed.
 _OF_BOTH: dict[str, tuple[str, ...]] = {
     'NumPy': ('numpy',),
@@ -28,6 +30,7 @@ COLUMNS = {
         'onnx': ('onnx',),
     },
 }
+SHOWN = [name for columns in COLUMNS.values() for names in columns.values() for name in names]
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,6 @@ class Result:
     seconds: int = 0
     date: str = ''
 
-    @classmethod
-    def read(cls, path: Path) -> Result:
-        fields: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-        return cls(**fields)
-
     @property
     def age(self) -> str:
         return self.name.rpartition('-')[2]
@@ -74,6 +72,22 @@ class Result:
         counts = {'failed': self.failed, 'passed': self.passed, 'skipped': self.skipped}
         words = ', '.join(f'{count} {name}' for name, count in counts.items() if count)
         return words or 'no test could be run: see its log.txt'
+
+
+def read_results(path: Path) -> dict[str, Result]:
+    """Results by the name of their environment."""
+    entries = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else []
+    return {entry['name']: Result(**entry) for entry in entries}
+
+
+def write_results(root: Path, results: Mapping[str, Result]) -> None:
+    """Keep them, and write the tables of the page anew."""
+    ordered = sorted(results.values(), key=_order)
+    page = render((root / PAGE).read_text(encoding='utf-8'), ordered)
+    with whole_file(root / RESULTS) as file:
+        file.write((json.dumps([asdict(one) for one in ordered], indent=1) + '\n').encode())
+    with whole_file(root / PAGE) as file:
+        file.write(page.encode())
 
 
 def render(page: str, results: Sequence[Result]) -> str:

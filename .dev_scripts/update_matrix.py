@@ -2,9 +2,9 @@
 
     python .dev_scripts/update_matrix.py [NAME …] [--list] [--again] [--keep] [--tests PATH …]
 
-An environment is made, its tests run, the result kept in ``work_dirs/matrix/NAME.json`` and the page
-written anew; then the environment is removed. Started again, it goes on with what has no result yet of
-the same code.
+An environment is made, its tests run, the result written into ``docs/matrix.json`` and the tables of
+``docs/matrix.md``; then the environment is removed, and its log left in ``work_dirs/matrix/``. Started
+again, it goes on with what has no result yet of the same code.
 
 The runtime is tried on every Python found, the plugin on the one that runs this script: for the others
 there would have to be a PyTorch as well.
@@ -23,14 +23,12 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO
 
-from matrix_page import PAGE, Result, render
-
-from sdpose_runtime.files import whole_file
+from matrix_page import RESULTS, SHOWN, Result, read_results, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What a part's results are of: its code and tests.
@@ -86,7 +84,8 @@ class Environment:
 
     def digest(self) -> str:
         """Of all that the result hangs on: packages, tests, and the code as it lies in the checkout."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode())
+        spec = [self.name, self.installs, self.tests]
+        digest = hashlib.sha256(json.dumps(spec).encode())
         for path in (ROOT / name for name in CODE[self.part]):
             for file in sorted(path.rglob('*')) if path.is_dir() else [path]:
                 if file.suffix in ('.py', '.toml', '.txt', '.yml'):
@@ -192,14 +191,15 @@ def _run(command: Sequence[object], log: IO[str]) -> int:
 
 
 def _versions(python: Path) -> dict[str, str]:
-    """All that is installed, and Python itself."""
+    """Of Python, and of what the page shows."""
     listing = subprocess.run(
         [python, '-m', 'pip', 'list', '--format', 'json', '--disable-pip-version-check'],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     version = subprocess.run([python, '--version'], capture_output=True, text=True, check=True)
     packages = {package['name']: package['version'] for package in json.loads(listing.stdout)}
-    return {'python': version.stdout.split()[1], **packages}
+    shown = {name: packages[name] for name in SHOWN if name in packages}
+    return {'python': version.stdout.split()[1], **shown}
 
 
 def _counts(report: Path) -> tuple[int, int, int]:
@@ -264,23 +264,16 @@ def _try_all(chosen: Sequence[Environment], out: Path, again: bool, keep: bool) 
     """One after another; 1 if not all passed."""
     wheel, bad = build_wheel(out / 'wheel'), 0
     for environment in chosen:
-        kept = out / f'{environment.name}.json'
-        result = Result.read(kept) if kept.is_file() and not again else None
-        if result is None or result.digest != environment.digest():
+        results = read_results(ROOT / RESULTS)
+        result = results.get(environment.name)
+        if again or result is None or result.digest != environment.digest():
             print(f'{environment.name} …', flush=True)
             result = try_environment(environment, wheel, out / environment.name)
-            with whole_file(kept) as file:
-                file.write(json.dumps(asdict(result), indent=1).encode())
             if not keep:
                 shutil.rmtree(out / environment.name / 'venv', ignore_errors=True)
+            write_results(ROOT, {**results, environment.name: result})
         bad += result.outcome != 'passed'
         print(f'{environment.name}: {result.said()}', flush=True)
-        page = render(
-            (ROOT / PAGE).read_text(encoding='utf-8'),
-            [Result.read(path) for path in out.glob('*.json')],
-        )
-        with whole_file(ROOT / PAGE) as file:
-            file.write(page.encode())
     return min(bad, 1)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import matrix_page
 import pytest
 import update_matrix
-from matrix_page import PAGE, Result, render
+from matrix_page import PAGE, RESULTS, Result, read_results, render
 from update_matrix import Environment, choose, plugin_environments, runtime_environments
 
 ROOT = Path(__file__).parents[2]
@@ -128,10 +127,9 @@ class TestTrying:
     def test_results_are_kept_and_environments_are_not(self, tried, tmp_path):
         assert self.run(tmp_path, 'runtime-3.9-*') == 0
         assert tried == ['runtime-3.9-oldest', 'runtime-3.9-newest']
-        kept = json.loads((tmp_path / 'out/runtime-3.9-oldest.json').read_text())
-        assert kept == json.loads(
-            json.dumps(asdict(Result.read(tmp_path / 'out/runtime-3.9-oldest.json')))
-        )
+        kept = read_results(tmp_path / RESULTS)
+        assert sorted(kept) == sorted(tried)
+        assert kept['runtime-3.9-oldest'].versions == RESULT.versions
         assert not (tmp_path / 'out/runtime-3.9-oldest/venv').exists()
         assert (tmp_path / PAGE).read_text().count('437 passed') == 2
 
@@ -143,6 +141,14 @@ class TestTrying:
         ]  # fmt: skip
         assert self.run(tmp_path, '*3.9-oldest', '--again') == 0
         assert tried[4:] == ['runtime-3.9-oldest']
+
+    def test_results_of_other_environments_stay(self, tried, tmp_path):
+        self.run(tmp_path, '*3.9-oldest')
+        self.run(tmp_path, '*3.9-newest', '--out', str(tmp_path / 'elsewhere'))
+        assert list(read_results(tmp_path / RESULTS)) == [
+            'runtime-3.9-oldest',
+            'runtime-3.9-newest',
+        ]
 
     def test_other_code_or_tests_are_tried_again(self, tried, tmp_path):
         self.run(tmp_path, '*3.9-oldest')
