@@ -70,7 +70,7 @@ class Entry:
     @property
     def plain_name(self) -> str:
         """The config of the same network without the variant in how it is trained."""
-        return '{model}_{rest}'.format(**_NAME.fullmatch(self.name).groupdict())
+        return '{model}_{rest}'.format(**_parts(self.name))
 
 
 def read_index(root: str | Path) -> list[Entry]:
@@ -186,8 +186,20 @@ def _result_problems(result: dict[str, Any]) -> Iterator[str]:
         yield 'published and measured figures share a result: give each one its own'
 
 
+def _parts(name: str) -> dict[str, str]:
+    """The parts of a config's name.
+
+    Raises:
+        ValueError: If it is none of MMPose's.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f'{name} is no name of a config: {_NAME.pattern}')
+    return match.groupdict(default='')
+
+
 def _entry(metafile: str, model: dict) -> Entry:
-    metadata, match = model['Metadata'], _NAME.fullmatch(model['Name'])
+    metadata, parts = model['Metadata'], _parts(model['Name'])
     return Entry(
         name=model['Name'],
         config=model['Config'],
@@ -196,7 +208,7 @@ def _entry(metafile: str, model: dict) -> Entry:
         architecture=metadata['Architecture'],
         variant=metadata.get('Variant', ''),
         data=metadata['Training Data'],
-        size=f'{match["height"]}x{match["width"]}',
+        size=f'{parts["height"]}x{parts["width"]}',
         cost=tuple(metadata[key] for key in MEASURED),
         figures=tuple(
             Figure(

@@ -125,7 +125,8 @@ def weights_in(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, A
             f'the entries {sorted(map(str, checkpoint))[:8]}'
         )
     weights = OrderedDict((re.sub(r'^module\.', '', str(key)), found[key]) for key in found)
-    weights._metadata = getattr(found, '_metadata', {})  # versions of the modules that wrote it
+    # versions of the modules that wrote it, where PyTorch looks for them
+    vars(weights)['_metadata'] = getattr(found, '_metadata', {})
     return weights
 
 

@@ -221,7 +221,7 @@ class RandomOccluder(BaseTransform):
         if np.random.rand() < 0.5:
             mask[:] = 0
             middle, axes = (columns // 2, rows // 2), (columns // 2, rows // 2)
-            cv2.ellipse(mask, middle, axes, 0, 0, 360, 255, -1)
+            cv2.ellipse(mask, middle, axes, 0, 0, 360, (255,), -1)
         top = np.random.randint(-rows // 2, height - rows // 2)
         left = np.random.randint(-columns // 2, width - columns // 2)
         begin = max(0, -top), max(0, -left)

@@ -40,9 +40,9 @@ def mean_pose_metrics(config: Config) -> dict[str, float]:
 
 def _boxes_only(dataset: dict) -> BaseDataset:
     """The data set without images: a box in, its centre and scale out."""
-    dataset = Config(dict(dataset=dataset)).dataset.copy()
-    dataset.pipeline = [dict(type='GetBBoxCenterScale')]
-    return DATASETS.build(dataset)
+    settings = Config(dict(dataset=dataset)).dataset.copy()
+    settings.pipeline = [dict(type='GetBBoxCenterScale')]
+    return DATASETS.build(settings)
 
 
 def _sample(person: dict, pose: np.ndarray) -> dict:

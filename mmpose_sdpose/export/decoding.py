@@ -70,6 +70,8 @@ class Decoding(nn.Module):
         input, scores (B, K)
     """
 
+    partners: Tensor
+
     def __init__(self, flip_indices: Sequence[int] | None) -> None:
         super().__init__()
         self.flips = flip_indices is not None
@@ -80,11 +82,11 @@ class Decoding(nn.Module):
         if not self.flips:
             return parts
         plain, mirrored = zip(*(part.unflatten(0, (2, -1)).unbind() for part in parts))
-        back = self.mirror_back(*(part.index_select(1, self.partners) for part in mirrored))
+        back = self.mirror_back([part.index_select(1, self.partners) for part in mirrored])
         return [(one + other) * 0.5 for one, other in zip(plain, back)]
 
     @abstractmethod
-    def mirror_back(self, *parts: Tensor) -> Sequence[Tensor]:
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
         """Of mirrored images, left and right swapped already: as they are in the plain ones."""
 
 
@@ -103,6 +105,8 @@ class HeatmapDecoding(Decoding):
         ExportNotPossible: For heatmaps combined with offsets.
     """
 
+    cell: Tensor
+
     def __init__(
         self,
         codec: MSRAHeatmap | UDPHeatmap,
@@ -117,8 +121,8 @@ class HeatmapDecoding(Decoding):
         spans = [size - isinstance(codec, UDPHeatmap) for size in (self.width, self.height)]
         self.register_buffer('cell', torch.tensor(codec.input_size) / torch.tensor(spans))
 
-    def mirror_back(self, heatmaps: Tensor) -> Sequence[Tensor]:
-        heatmaps = heatmaps.flip(-1)
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+        heatmaps = parts[0].flip(-1)
         if self.shift_heatmap:
             heatmaps = torch.cat([heatmaps[..., :1], heatmaps[..., :-1]], dim=-1)
         return (heatmaps,)
@@ -170,6 +174,12 @@ class NewtonRefinement(nn.Module):
     MARGIN = 0
     #: Added to dxx and dyy.
     EPSILON = 0.0
+
+    blur_rows: Tensor
+    blur_columns: Tensor
+    around_x: Tensor
+    around_y: Tensor
+    factors: Tensor
 
     def __init__(self, width: int, height: int, kernel_size: int) -> None:
         super().__init__()
@@ -253,6 +263,8 @@ class QuarterRefinement(nn.Module):
         as :class:`NewtonRefinement`
     """
 
+    around: Tensor
+
     def __init__(self, width: int, height: int) -> None:
         super().__init__()
         self.width, self.height = width, height
@@ -289,7 +301,8 @@ class SimCCDecoding(Decoding):
             )
         self.split_ratio = float(codec.simcc_split_ratio)
 
-    def mirror_back(self, columns: Tensor, rows: Tensor) -> Sequence[Tensor]:
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+        columns, rows = parts
         return columns.flip(-1), rows
 
     def forward(self, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -313,6 +326,8 @@ class CoordinateDecoding(Decoding):
         shift_coords: Whether mirrored coordinates are moved left by a pixel.
     """
 
+    size: Tensor
+
     def __init__(
         self, codec: RegressionLabel, flip_indices: Sequence[int] | None, shift_coords: bool
     ) -> None:
@@ -326,7 +341,8 @@ class CoordinateDecoding(Decoding):
         coordinates, scores = self.average(raw[..., :2], _scores(raw))
         return coordinates * self.size, scores
 
-    def mirror_back(self, coordinates: Tensor, scores: Tensor) -> Sequence[Tensor]:
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+        coordinates, scores = parts
         x, y = coordinates.unbind(-1)
         return torch.stack([self.sum - x, y], dim=-1), scores
 

@@ -142,7 +142,7 @@ def export(request: Request, say: Say = lambda step: None) -> Exported:
     graph = float_graph
     if request.precision == 'fp16':
         graph = parts.joined(to_half(parts.network))
-    elif request.precision == 'int8':
+    elif calibration is not None:
         graph = parts.joined(to_int8(parts.network, calibration.numpy()))
     write_entry(graph, entry)
 
@@ -180,6 +180,10 @@ def _calibration(request: Request, maker: InputMaker) -> Tensor | None:
     """What gives the ranges of activations in eight bits."""
     if request.precision != 'int8':
         return None
+    if request.calibration is None:
+        raise ExportNotPossible(
+            'int8 needs images to calibrate on: a folder, or a config that names training data'
+        )
     return maker.read(request.calibration, request.calibration_images, least=LEAST_IMAGES)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
+from mmengine.model import BaseDataPreprocessor
 from mmpose.models import TopdownPoseEstimator
-from torch import nn
 
 from sdpose_runtime.metadata_format import FORMAT, KEY
 
@@ -51,11 +51,11 @@ def read_cropping(config: Config, input_size: tuple[int, int]) -> Cropping:
             'the test pipeline has no TopdownAffine, so it is not known how people are cut out: it has '
             + ', '.join(steps)
         )
-    affine, input_size = steps['TopdownAffine'], tuple(input_size)
-    if tuple(affine['input_size']) != input_size:
+    affine = steps['TopdownAffine']
+    if tuple(affine['input_size']) != tuple(input_size):
         raise ExportNotPossible(
-            f'the codec of the head has input_size={input_size}, but TopdownAffine in the test pipeline '
-            f'crops to {tuple(affine["input_size"])}: give both the same, as codec.input_size'
+            f'the codec of the head has input_size={tuple(input_size)}, but TopdownAffine in the test '
+            f'pipeline crops to {tuple(affine["input_size"])}: give both the same, as codec.input_size'
         )
     padding = steps.get('GetBBoxCenterScale', {}).get('padding', 1.25)
     return Cropping(float(padding), bool(affine.get('use_udp', False)))
@@ -102,7 +102,7 @@ def write_entry(proto: ModelProto, entry: dict[str, Any]) -> None:
     proto.metadata_props.add(key=KEY, value=json.dumps(entry))
 
 
-def _normalisation(preprocessor: nn.Module) -> dict[str, Any]:
+def _normalisation(preprocessor: BaseDataPreprocessor) -> dict[str, Any]:
     """Mean and standard deviation of the channels, 0 and 1 where a model takes 0 to 255; their order."""
     mean, std = [0.0] * 3, [1.0] * 3
     if getattr(preprocessor, '_enable_normalize', False):

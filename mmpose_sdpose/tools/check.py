@@ -313,7 +313,7 @@ def check_config(name: str, run: str | None, options: list[str]) -> int:
 
     from mmengine.config import DictAction
 
-    stages = {'train': ('train', 'val'), 'test': ('test',)}.get(run, STAGES)
+    stages = {'train': ('train', 'val'), 'test': ('test',)}.get(run or '', STAGES)
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     try:

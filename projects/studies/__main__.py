@@ -100,8 +100,7 @@ def list_studies() -> int:
 
 def show(jobs: list[Job]) -> int:
     for job in jobs:
-        result = job.result()
-        state = f'AP {metric(result["metrics"], "AP"):.3f}' if result else 'to do'
+        state = f'AP {metric(job.result()["metrics"], "AP"):.3f}' if job.done else 'to do'
         CONSOLE.print(f'{job.name:<40} {state:<10} {job.folder}', soft_wrap=True)
     return 0
 

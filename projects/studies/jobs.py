@@ -52,10 +52,13 @@ class Job:
     def name(self) -> str:
         return f'{self.arm.name} seed {self.seed}'
 
-    def result(self) -> dict | None:
-        """What the finished run left, None if it is not finished."""
-        path = self.folder / RESULT
-        return json.loads(path.read_text()) if path.is_file() else None
+    def result(self) -> dict[str, Any]:
+        """What the finished run left.
+
+        Raises:
+            FileNotFoundError: If it is not finished.
+        """
+        return json.loads((self.folder / RESULT).read_text())
 
     @property
     def done(self) -> bool:
@@ -171,11 +174,11 @@ class _Planner:
         name: str,
     ) -> Job:
         """One training; its folder is called ``name`` unless its config has one."""
-        config, digest = _resolve(config, self.scale.recipe, layers, needs)
+        resolved, digest = _resolve(config, self.scale.recipe, layers, needs)
         home = self.homes.setdefault(digest, self.root / f'{name}-{digest}')
         folder = (home / f'seed{seed}').resolve()
-        config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
-        return Job(arm, seed, config, folder, list(needs.values()), needs.get(START))
+        resolved.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
+        return Job(arm, seed, resolved, folder, list(needs.values()), needs.get(START))
 
 
 def _without(options: dict, prefix: str) -> dict:

@@ -85,13 +85,13 @@ def _replace(node: Any, target: tuple[int, int], size: tuple[int, int] | None = 
 def _scaled(
     key: str, cells: Any, size: tuple[int, int], target: tuple[int, int]
 ) -> tuple[int, int]:
-    scaled = tuple(cell * new / old for cell, new, old in zip(cells, target, size))
-    if any(value != int(value) or value < 1 for value in scaled):
+    width, height = (cell * new / old for cell, new, old in zip(cells, target, size))
+    if any(value != int(value) or value < 1 for value in (width, height)):
         raise ValueError(
-            f'{key} {tuple(cells)} at input {size} becomes {scaled} at {target}: choose a recipe whose '
-            'input is a multiple of the stride'
+            f'{key} {tuple(cells)} at input {size} becomes {(width, height)} at {target}: choose a '
+            'recipe whose input is a multiple of the stride'
         )
-    return tuple(int(value) for value in scaled)
+    return int(width), int(height)
 
 
 def _scaled_sigma(sigma: Any, size: tuple[int, int], target: tuple[int, int]) -> Any:

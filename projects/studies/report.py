@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def rows_of(
     done = [job for job in jobs if job.done and job.arm.name in order]
     rows = []
     for job in sorted(done, key=lambda job: (order[job.arm.name], job.seed)):
-        result, start = job.result(), job.start and job.start.result()
+        result, start = job.result(), job.start.result() if job.start else None
         metrics = result['metrics']
         row = dict(
             result,
@@ -109,23 +110,34 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     references = arms.reindex(arms['reference'])
     is_first = arms.index == arms['reference']
     arms['gain'] = (arms['mean'] - references['mean'].to_numpy()).mask(is_first)
-    pairs = zip(arms.itertuples(), references.itertuples())
-    arms['verdict'] = [_verdict(arm, reference) for arm, reference in pairs]
+    verdicts = [
+        _verdict(arm.gain, _Seeds(arm.mean, arm.std, arm.spread), _Seeds(*reference))
+        for arm, reference in zip(
+            arms.itertuples(), references[['mean', 'std', 'spread']].itertuples(index=False)
+        )
+    ]
+    arms['verdict'] = pd.Series(verdicts, arms.index).mask(is_first, '')
     return arms
 
 
-def _verdict(arm: tuple, reference: tuple) -> str:
+class _Seeds(NamedTuple):
+    """AP over an arm's seeds; NaN where there are none, or too few."""
+
+    mean: float
+    std: float
+    spread: float
+
+
+def _verdict(gain: float, arm: _Seeds, reference: _Seeds) -> str:
     """Whether a difference is more than seeds make."""
-    if arm.Index == arm.reference:
-        return ''
     if pd.isna(reference.mean):
         return 'nothing to compare it with yet'
     if pd.isna(arm.std) or pd.isna(reference.std):
         return 'one seed: says nothing'
     spread = max(arm.spread, reference.spread)
-    if abs(arm.gain) <= spread:
+    if abs(gain) <= spread:
         return f'within the spread between seeds ({spread:.3f})'
-    return 'better' if arm.gain > 0 else 'worse'
+    return 'better' if gain > 0 else 'worse'
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
@@ -226,8 +238,11 @@ def plot_cost(arms: pd.DataFrame, title: str, path: Path) -> None:
 
 def _scatter(axis: Axes, arms: pd.DataFrame, costs: Iterable[float]) -> None:
     for index, (arm, cost) in enumerate(zip(arms.fillna({'std': 0}).itertuples(), costs)):
-        style = dict(color=f'C{index % 10}', marker=_MARKERS[index % len(_MARKERS)])
-        axis.errorbar(cost, arm.mean, arm.std, capsize=3, ls='none', label=arm.label, **style)
+        axis.errorbar(
+            cost, arm.mean, arm.std,
+            capsize=3, ls='none', label=arm.label,
+            color=f'C{index % 10}', marker=_MARKERS[index % len(_MARKERS)],
+        )  # fmt: skip
     axis.set_ylabel('AP on held-out people (mean, standard deviation)')
     axis.set_ylim(bottom=0)
     axis.set_xlim(0, 1.08 * max(costs))

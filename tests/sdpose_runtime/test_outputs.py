@@ -97,7 +97,8 @@ class TestVideo:
             video.write(IMAGE, 10.0)
             for _ in range(2):
                 video.write(IMAGE, 10.0)
-            monkeypatch.setattr(video, '_writer', Deaf(video._writer))
+            deaf = replace(video._video, writer=Deaf(video._video.writer))
+            monkeypatch.setattr(video, '_video', deaf)
             for _ in range(2):
                 video.write(IMAGE, 10.0)
         assert video.path.read_bytes() == b'the old video'

@@ -110,15 +110,24 @@ class Leaf:
         return set(self.read().loaded)
 
 
+def _class_of(kind: Any) -> Any:
+    """A data set's class, by its name or itself."""
+    return DATASETS.get(kind) if isinstance(kind, str) else kind
+
+
+def _is_coco_style(kind: Any) -> bool:
+    found = _class_of(kind)
+    return isinstance(found, type) and issubclass(found, BaseCocoStyleDataset)
+
+
 def _leaves(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
     inner = inner_datasets(dataset)
     for number, part in enumerate(inner):
         name = f'datasets.{number}' if 'datasets' in dataset else 'dataset'
         yield from _leaves(part, f'{place}.{name}')
-    kind = dataset.get('type')
-    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
-    if inner or not isinstance(kind, type) or not issubclass(kind, BaseCocoStyleDataset):
+    if inner or not _is_coco_style(dataset.get('type')):
         return
+    kind = _class_of(dataset['type'])
     root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
     own_people = kind.parse_data_info is not BaseCocoStyleDataset.parse_data_info
     own_files = kind._load_annotations is not BaseCocoStyleDataset._load_annotations

@@ -48,7 +48,9 @@ def _pass_over(runner: Runner, metrics: list) -> None:
     """Take people out of MMPose's COCO metric who have no box or no keypoints: it fails on them."""
     for metric in metrics:
         coco = metric.coco if isinstance(metric, CocoMetric) else None
-        people = coco.dataset.get('annotations', []) if coco else []
+        if not coco:
+            continue
+        people = coco.dataset.get('annotations', [])
         whole = [person for person in people if 'bbox' in person and 'keypoints' in person]
         if len(whole) < len(people):
             coco.dataset['annotations'] = whole

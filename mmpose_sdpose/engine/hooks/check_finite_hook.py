@@ -100,4 +100,6 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, (int, float, Tensor)):
         value = torch.as_tensor(value)
         return not value.is_floating_point() or bool(torch.isfinite(value).all())
-    return not isinstance(value, np.ndarray) or value.dtype.kind != 'f' or np.isfinite(value).all()
+    if not isinstance(value, np.ndarray) or value.dtype.kind != 'f':
+        return True
+    return bool(np.isfinite(value).all())

@@ -58,7 +58,7 @@ class CostHook(Hook):
     def before_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
     ) -> None:
-        self.images = data_batch['inputs']
+        self.images = data_batch['inputs'] if data_batch else []
         _wait()
         self.begin = time.perf_counter()
 

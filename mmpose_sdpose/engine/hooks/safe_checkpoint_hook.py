@@ -36,6 +36,8 @@ class SafeCheckpointHook(CheckpointHook):
         10
     """
 
+    file_backend: Any
+
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self.file_backend = _RemovesLater(self.file_backend)

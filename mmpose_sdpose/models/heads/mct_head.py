@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 
 import torch
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.evaluation.functional import pose_pck_accuracy
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
+from mmpose.utils.typing import Features
 from torch import Tensor, nn
 
 from ..arguments import check_configs, check_counts
@@ -125,7 +127,7 @@ class MCTHead(TokenHead, HeatmapHead):
 
     def predict(
         self,
-        feats: tuple[Tensor, ...] | list[tuple[Tensor, ...]],
+        feats: Features,
         batch_data_samples: list[PoseDataSample],
         test_cfg: dict | None = None,
     ) -> list:
@@ -159,7 +161,7 @@ def _accuracy(heatmaps: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     return torch.tensor(accuracy, device=heatmaps.device)
 
 
-def _softmax_scale(loss: nn.Module, codec: object) -> float | None:
+def _softmax_scale(loss: nn.Module, codec: BaseKeypointCodec) -> float | None:
     """What turns a softmax over cells into a heatmap with peak 1: the mass of the target Gaussian.
 
     None where the loss compares heatmaps as they are.

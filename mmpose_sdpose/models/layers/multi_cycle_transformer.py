@@ -73,6 +73,8 @@ class MultiCycleTransformer(nn.Module):
         (torch.Size([1, 17, 32]), torch.Size([1, 16, 32]))
     """
 
+    position: Tensor
+
     def __init__(
         self,
         in_channels: int,

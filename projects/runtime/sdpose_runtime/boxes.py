@@ -81,5 +81,5 @@ class WholeImage:
     """
 
     def __call__(self, frame: Frame) -> Boxes:
-        height, width = frame.image.shape[:2]
+        width, height = frame.size
         return Boxes(np.array([[0, 0, width, height]], np.float32), np.ones(1, np.float32))

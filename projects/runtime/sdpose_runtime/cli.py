@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -201,10 +202,11 @@ def _open_boxes(args: argparse.Namespace, sources: list[Source]) -> BoxSource:
     if Path(args.boxes).suffix.lower() == '.onnx':
         return Detector(args.boxes, args.detector_input, args.threads, args.provider)
     boxes = BoxFile(args.boxes)
+    images = [source for source in sources if isinstance(source, ImageFile)]
     for source in sources:
-        if not isinstance(source, ImageFile):
+        if source not in images:
             raise ValueError(f'a box file is for images, and {source.name} is none: use a detector')
-    boxes.check_images(sources)
+    boxes.check_images(images)
     return boxes
 
 
@@ -235,20 +237,24 @@ def _process(
 
 def _total(sources: list[Source], max_frames: int | None) -> int | None:
     """Frames to come, None if a source does not say."""
-    counts = [source.count for source in sources]
-    if max_frames is not None:
-        counts = [
-            min(count or max_frames, max_frames) if source.is_video else count
-            for source, count in zip(sources, counts)
-        ]
-    return None if None in counts else sum(counts)
+    total = 0
+    for source in sources:
+        count = source.count
+        if max_frames is not None and source.is_video:
+            count = min(count or max_frames, max_frames)
+        if count is None:
+            return None
+        total += count
+    return total
 
 
 def _quieten_opencv() -> None:
     """Turn off OpenCV's and FFmpeg's own remarks on broken files: ours names the file."""
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-    module = cv2 if hasattr(cv2, 'setLogLevel') else cv2.utils.logging  # moved after OpenCV 4.11
-    module.setLogLevel(0)
+    module = (
+        'cv2' if hasattr(cv2, 'setLogLevel') else 'cv2.utils.logging'
+    )  # moved after OpenCV 4.11
+    import_module(module).setLogLevel(0)
 
 
 class _Remarks(logging.Handler):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .metadata_format import FORMAT, KEY
+
+if TYPE_CHECKING:
+    from typing import TypeGuard  # since Python 3.10
 
 #: Pixels of an input's side, and keypoints of a person, that a file may say: far beyond any model.
 MOST_PIXELS, MOST_KEYPOINTS = 2048, 4096
@@ -176,7 +179,7 @@ def _pairs(entry: dict[str, Any], field: str, keypoints: int) -> tuple[tuple[int
     return tuple((int(first), int(second)) for first, second in pairs)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value from JSON is a number that 32 bits can hold; true and NaN are none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False

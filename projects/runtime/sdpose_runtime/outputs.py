@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Union
@@ -53,6 +54,15 @@ def write_picture(path: Path, image: np.ndarray) -> None:
         file.write(data.tobytes())
 
 
+@dataclass(frozen=True)
+class _OpenVideo:
+    """A video that is being written, of frames of one size."""
+
+    partial: PartialFile
+    writer: cv2.VideoWriter
+    size: tuple[int, int]
+
+
 class VideoOutput:
     """A video file that gets its name when the ``with`` block ends well; else nothing is left.
 
@@ -64,9 +74,7 @@ class VideoOutput:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._partial: PartialFile | None = None
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
+        self._video: _OpenVideo | None = None
         self._count = 0
 
     def __enter__(self) -> VideoOutput:
@@ -84,11 +92,11 @@ class VideoOutput:
             OSError: If no video can be written there.
         """
         size = (image.shape[1], image.shape[0])
-        if self._writer is None:
-            self._open(size, fps)
-        if size != self._size:
-            raise ValueError(f'{size} pixels in a video of {self._size}')
-        self._writer.write(image)
+        if self._video is None:
+            self._video = self._open(size, fps)
+        if size != self._video.size:
+            raise ValueError(f'{size} pixels in a video of {self._video.size}')
+        self._video.writer.write(image)
         self._count += 1
 
     def __exit__(
@@ -97,32 +105,33 @@ class VideoOutput:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._writer is None:
+        if self._video is None:
             return
+        partial = self._video.partial
         try:
-            self._writer.release()
+            self._video.writer.release()
             if kind is None:
-                self._check()
-                self._partial.finish()
+                self._check(partial.path)
+                partial.finish()
         finally:
-            self._partial.discard()  # of a finished one nothing is there to discard
+            partial.discard()  # of a finished one nothing is there to discard
 
-    def _open(self, size: tuple[int, int], fps: float) -> None:
-        self._partial = PartialFile(self.path, suffix=self.path.suffix)
-        code = cv2.VideoWriter_fourcc(*'mp4v')
-        writer = cv2.VideoWriter(str(self._partial.path), code, fps, size)
+    def _open(self, size: tuple[int, int], fps: float) -> _OpenVideo:
+        partial = PartialFile(self.path, suffix=self.path.suffix)
+        code = cv2.VideoWriter.fourcc(*'mp4v')
+        writer = cv2.VideoWriter(str(partial.path), code, fps, size)
         if not writer.isOpened():
-            self._partial.discard()
+            partial.discard()
             raise OSError(f'no video can be written to {self.path}')
-        self._writer, self._size = writer, size
+        return _OpenVideo(partial, writer, size)
 
-    def _check(self) -> None:
+    def _check(self, written: Path) -> None:
         """Count the frames that can be read, which takes a fifth of the time of writing them.
 
         Raises:
             OSError: If some are missing.
         """
-        capture, count = cv2.VideoCapture(str(self._partial.path)), 0
+        capture, count = cv2.VideoCapture(str(written)), 0
         while capture.grab():
             count += 1
         capture.release()

@@ -46,10 +46,21 @@ class People:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @property
+    def known_ids(self) -> np.ndarray:
+        """(P,), where people are followed.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        if self.ids is None:
+            raise ValueError('these people have no ids: nobody followed them')
+        return self.ids
+
     @staticmethod
     def join(parts: Sequence[People], keypoints: int) -> People:
         """People of one frame that were found in several goes, or nobody, of so many keypoints."""
-        fields = dict(
+        fields: dict[str, tuple[int, ...]] = dict(
             boxes=(4,), box_scores=(), keypoints=(keypoints, 2), scores=(keypoints,), areas=()
         )
         nobody = {name: [np.zeros((0, *shape), np.float32)] for name, shape in fields.items()}

@@ -91,12 +91,13 @@ class PosePipeline:
         Raises:
             ValueError: If its image is none that the model takes.
         """
+        size = frame.size  # a frame without an image is not counted as one
         if self.tracker is None:
             return self._pose(frame, self._detect(frame))
         boxes, ids = self.tracker.locate(lambda: self._detect(frame))
         people = self._pose(frame, boxes, ids)
         with self.stopwatch.measure('tracking'):
-            self.tracker.update(people, frame.image.shape[1::-1])
+            self.tracker.update(people, size)
             if self.smoother is not None:
                 people = replace(people, keypoints=self.smoother(people, frame.seconds))
         return people
@@ -117,7 +118,7 @@ class PosePipeline:
         return boxes.above(self.options.box_threshold)
 
     def _pose(self, frame: Frame, boxes: Boxes, ids: np.ndarray | None = None) -> People:
-        people = self.model(frame.image, boxes.corners, self.stopwatch)
+        people = self.model(frame.pixels, boxes.corners, self.stopwatch)
         people = replace(people, box_scores=boxes.scores, ids=ids)
         # One person who is NaN is like nobody, and would hide all others.
         people = people.select(self._count_usable(people))

@@ -277,9 +277,9 @@ def _matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> n
     """From the image to the crop, by the three points in float32 that MMPose takes: to the last bit."""
     source = np.stack([center, center - (0.5 * scale[0], 0), center]).astype(np.float32)
     half = source[0, 0] - source[1, 0]
-    source[2] = source[1] + np.float32([0, half])
+    source[2] = source[1] + np.array([0, half], np.float32)
     target = [[0.5 * width, 0.5 * height], [0, 0.5 * height], [0, 0.5 * (height + width)]]
-    return cv2.getAffineTransform(source, np.float32(target))
+    return cv2.getAffineTransform(source, np.array(target, np.float32))
 
 
 def _udp_matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -52,12 +52,13 @@ class BoxTracker:
     def locate(self, detect: Callable[[], Boxes]) -> tuple[Boxes, np.ndarray]:
         """Boxes for this frame and whose they are; ``detect`` is called only where it is due."""
         self._first_new_id = self._next_id
-        if self._is_due():
+        since = self._since_detection
+        if since is None or since == self.detect_every:
             detected = detect()
             self.ids = self._match(detected)
             self.boxes = detected
-            self._since_detection = 0
-        self._since_detection += 1
+            since = 0
+        self._since_detection = since + 1
         return self.boxes, self.ids
 
     def update(self, people: People, image_size: tuple[int, int]) -> None:
@@ -76,16 +77,11 @@ class BoxTracker:
         limits = np.array([*image_size, *image_size], np.float32)
         corners = np.array(boxes, np.float32).reshape(-1, 4).clip(0, limits)
         followed &= (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)
-        lost = ~followed & (people.ids < self._first_new_id)
+        lost = ~followed & (people.known_ids < self._first_new_id)
         if lost.any() or (not followed.any() and self.detect_every is None):
             self._since_detection = None
-        self.ids = people.ids[followed]
+        self.ids = people.known_ids[followed]
         self.boxes = Boxes(corners[followed], people.box_scores[followed])
-
-    def _is_due(self) -> bool:
-        if self._since_detection is None:
-            return True
-        return self.detect_every is not None and self._since_detection >= self.detect_every
 
     def _match(self, detected: Boxes) -> np.ndarray:
         """Ids of detected boxes: best overlaps first, each person followed once."""
@@ -116,7 +112,7 @@ class Smoother:
 
     def __call__(self, people: People, seconds: float) -> np.ndarray:
         """Smoothed keypoints (P, K, 2), image pixels; who is gone is forgotten."""
-        names = [int(name) for name in people.ids]
+        names = [int(name) for name in people.known_ids]
         self._filters = {
             name: self._filters.get(name) or OneEuroFilter(**self.options) for name in names
         }
