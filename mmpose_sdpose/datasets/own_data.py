@@ -201,11 +201,11 @@ def _add(labels: Labels, entry: dict, images: dict[Any, dict], path: str | Path)
         raise WrongFile(
             f'{who} is on image {short(entry["image_id"])}, which the file does not list'
         )
-    box = entry.get('bbox')
+    box: Any = entry.get('bbox')
     if not is_box(box) or min(box[2:]) <= 0:
         box = _box_around(points[labelled, :2], (image['width'], image['height']))
         labels.mended['boxes made from the keypoints'] += 1
-    area = entry.get('area')
+    area: Any = entry.get('area')
     if not isinstance(area, (int, float)) or not area > 0:
         area = AREA_SHARE * box[2] * box[3]
         labels.mended['areas from the boxes'] += 1
