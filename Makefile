@@ -1,7 +1,7 @@
 # make demo   install into .venv, make a small data set, train, test, draw (work_dirs/demo/)
 # make test   install into .venv, lint, run the tests
-# make docs   build the pages into site/, in an environment of its own
 # make dist   build the files of a release into dist/, and try the wheel in an environment of its own
+# make docs   build the pages into site/, in an environment of its own
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
 SHELL := bash
 PYTHON ?= python3

@@ -1,14 +1,14 @@
-# Token heatmap models on photographs, 17 joints at 256x192, for one accelerator: people in sport (LSPET, the
-# labels on which annotators and MoveNet agree), drawn people (SynthPose), everyday photos (COCO). Where they
-# are, LSPET17_ROOT, SYNTHPOSE_ROOT and COCO_ROOT say. The last 400 people of LSPET are held out.
+# Token heatmap models on photographs, 17 joints at 256x192, for one accelerator: people in sport (LSPET,
+# the labels on which annotators and MoveNet agree), drawn people (SynthPose), everyday photos (COCO).
+# LSPET17_ROOT, SYNTHPOSE_ROOT and COCO_ROOT say where they are. The last 400 of LSPET are held out.
 _base_ = ['./token_heatmap_synthpose.py']
 
 epochs = 60
 codec = dict(input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
 metainfo = dict(from_file='configs/_base_/datasets/coco.py')
 
-# A loader of MMPose gives some hundred people a second and core, this one packs and hands over pictures
-# that it keeps, and the accelerator does the rest. What makes everyday people of whole, sharp, single ones:
+# A loader of MMPose gives some hundred people a second and core, this one hands over pictures that it
+# keeps, and the accelerator does the rest. What makes everyday people of whole, sharp, single ones:
 # cuts, half bodies, low resolution, things in front.
 model = dict(
     data_preprocessor=dict(

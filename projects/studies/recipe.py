@@ -14,6 +14,9 @@ from mmengine.config import Config, ConfigDict
 #: Sizes in cells of a map that follow the input's size, and lengths in those cells.
 _MAP_SIZES = ('heatmap_size', 'in_featuremap_size')
 
+#: What a schedule counts in epochs.
+_EPOCHS = ('begin', 'end', 'T_max')
+
 
 def with_recipe(model: Config, recipe: Config) -> Config:
     """The recipe's config with another config's model and codec, made for the recipe's input size.
@@ -23,7 +26,8 @@ def with_recipe(model: Config, recipe: Config) -> Config:
 
     Args:
         model: Config that gives ``model`` and ``codec``.
-        recipe: Config that gives everything else.
+        recipe: Config that gives everything else; if it has a ``data_preprocessor``, that one, too, and
+            its ``encoder`` and ``input_size`` become the model's codec and the recipe's size.
 
     Raises:
         ValueError: If a map of the model has no whole number of cells at the recipe's input size.
@@ -33,6 +37,8 @@ def with_recipe(model: Config, recipe: Config) -> Config:
     merged.codec = _replace(ConfigDict(codec=_codec(model)), target).codec
     merged.model = _replace(_without_start(model.model), target, tuple(_codec(model).input_size))
     encoder = merged.codec
+    if 'data_preprocessor' in recipe:
+        _put_preprocessor(merged, recipe.data_preprocessor)
     for pipeline in _pipelines(merged):
         for transform in pipeline:
             if transform['type'] == 'TopdownAffine':
@@ -40,6 +46,41 @@ def with_recipe(model: Config, recipe: Config) -> Config:
             if transform['type'] == 'GenerateTarget':
                 transform['encoder'] = encoder
     return merged
+
+
+def _put_preprocessor(config: Config, preprocessor: ConfigDict) -> None:
+    """The recipe's, with what it leaves to the model: mean and standard deviation of its pixels."""
+    model = config.model.get('student', config.model)
+    changed = {**model.get('data_preprocessor', {}), **deepcopy(preprocessor)}
+    if 'input_size' in changed:
+        changed['input_size'] = config.codec.input_size
+    if 'encoder' in changed:
+        changed['encoder'] = config.codec
+    model.data_preprocessor = changed
+
+
+def set_length(config: Config, epochs: float) -> None:
+    """Make a training longer or shorter; schedule and evaluations follow in proportion.
+
+    Args:
+        config: With a schedule by epochs.
+        epochs: How many.
+
+    Raises:
+        ValueError: If that is no whole number of them, 1 at least.
+    """
+    if epochs != int(epochs) or epochs < 1:
+        raise ValueError(f'{epochs:g} epochs: choose --epochs so that each run has a whole number')
+    factor = epochs / config.train_cfg.max_epochs
+    config.train_cfg.max_epochs = int(epochs)
+    config.train_cfg.val_interval = max(1, round(config.train_cfg.val_interval * factor))
+    for scheduler in config.param_scheduler:
+        if scheduler.get('by_epoch', True):
+            for key in _EPOCHS:
+                if key in scheduler:
+                    scheduler[key] = round(scheduler[key] * factor)
+            if 'milestones' in scheduler:
+                scheduler.milestones = [round(epoch * factor) for epoch in scheduler.milestones]
 
 
 def _codec(config: Config) -> ConfigDict:

@@ -58,8 +58,8 @@ class _Worker:
 def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Event]:
     """Run what is not done yet; yields what happens until all has ended.
 
-    Processes are forked where that is possible, so that all share one import of PyTorch. When the caller
-    stops iterating, what runs is ended; it goes on from its last checkpoint the next time.
+    When the caller stops iterating, what runs is ended; it goes on from its last checkpoint the next
+    time.
 
     Args:
         jobs: Those that others need come first.
@@ -99,7 +99,9 @@ def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Ev
 
 
 def _context() -> ForkContext | SpawnContext:
-    if 'fork' in multiprocessing.get_all_start_methods():
+    """Forked ones share one import of PyTorch, but have no CUDA once their parent asked for it."""
+    can_fork = 'fork' in multiprocessing.get_all_start_methods()
+    if can_fork and not torch.cuda.is_available():
         return multiprocessing.get_context('fork')
     return multiprocessing.get_context('spawn')
 
@@ -192,7 +194,8 @@ def _run(config: Config, tell: Callable[[float], None]) -> dict:
     seconds = time.monotonic() - began
     metrics = follow.metrics or runner.val()  # cut off between the last epoch and the result
     model = plain_model(runner)
-    write_checkpoint(dict(state_dict=model.state_dict()), folder / WEIGHTS, overwrite=True)
+    weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
+    write_checkpoint(dict(state_dict=weights), folder / WEIGHTS, overwrite=True)
     cost = measure_complexity(model, tuple(config.codec.input_size))
     return dict(
         metrics={key: float(value) for key, value in metrics.items()},
