@@ -95,6 +95,8 @@ def test_every_command_of_the_readme_runs_or_is_run_elsewhere(folder):
             continue
         program, *arguments = line.split()
         assert program == 'sdpose-runtime', f'nothing runs this command of README: {line}'
+        if not list((ROOT / 'projects/runtime').rglob('*.onnx')):
+            pytest.skip('the runtime has no model of its own in this checkout')
         assert sdpose_runtime(arguments) == 0
         assert_drawn_on(folder)
 
