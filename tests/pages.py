@@ -23,6 +23,12 @@ def blocks(page: str, language: str) -> list[str]:
     return [re.sub(rf'^{indent}', '', text, flags=re.M) for indent, text in found]
 
 
+def titled_blocks(page: str) -> dict[str, str]:
+    """Python files that a page shows, by the title of their block."""
+    text = (ROOT / page).read_text()
+    return dict(re.findall(r'^```python title="([^"]+)"\n(.*?)^```$', text, re.M | re.S))
+
+
 def commands(page: str) -> list[str]:
     """Every command line of a page, put together where it goes over several lines."""
     text = ''.join(blocks(page, 'bash')).replace('\\\n', ' ')
