@@ -103,8 +103,7 @@ def list_studies() -> int:
 
 def show(jobs: list[Job]) -> int:
     for job in jobs:
-        result = job.result()
-        state = _figures(result['metrics']) if result else 'to do'
+        state = _figures(job.result()['metrics']) if job.done else 'to do'
         CONSOLE.print(f'{job.name:<40} {state:<20} {job.folder}', soft_wrap=True)
     return 0
 
