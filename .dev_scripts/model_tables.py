@@ -83,6 +83,14 @@ TABLES = (
     ),
     Table('sdpose', 'projects/sdpose/README.md', ('SDPose', 'TokenPose'), _PUBLISHED, True, _OWN),
     Table('ladpose', 'projects/ladpose/README.md', ('LADPose', 'DistilPose'), _PUBLISHED, True, _OWN),
+    Table(
+        name='distillation',
+        page='projects/distillation/README.md',
+        collections=('RTMPose', 'SimpleBaseline2D'),
+        data=('COCO', 'SynthPose'),
+        by_config=True,
+        results=_OWN,
+    ),
 )  # fmt: skip
 
 

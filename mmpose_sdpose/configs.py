@@ -42,7 +42,8 @@ def model_configs() -> list[Path]:
 
 def plain_configs() -> list[Path]:
     """Model configs without the variants that only train or test the same model in another way."""
-    return [path for path in model_configs() if re.match(r'td-(hm|reg)(_[^_]+){3}$', path.stem)]
+    plain = re.compile(r'td-(hm|reg|simcc)(_[^_]+){3}')
+    return [path for path in model_configs() if plain.fullmatch(path.stem)]
 
 
 def coco_configs(method: str) -> list[Path]:
