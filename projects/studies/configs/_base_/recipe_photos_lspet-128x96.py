@@ -3,8 +3,8 @@
 # how people are augmented and what targets are made of is here, for all arms alike.
 _base_ = ['../../../../configs/_base_/token_heatmap_lspet.py']
 
-# The augmentation of the LSPET configs, for whole batches and where the model is: several runs at the same
-# time on one accelerator would wait for their loaders otherwise.
+# The augmentation of the LSPET configs, for whole batches and where the model is: several runs at the
+# same time on one accelerator would wait for their loaders otherwise.
 data_preprocessor = dict(
     type='DeviceAugmentation',
     codec=_base_.codec,
