@@ -1,6 +1,13 @@
 """Transforms for ``mmpose.registry``, people in COCO files, and what is looked at before a run."""
 
 from .checks import check_data
+from .person_crop import PackPersonCrop
 from .transforms import RandomBodyCut, RandomLowResolution, RandomOccluder
 
-__all__ = ['RandomBodyCut', 'RandomLowResolution', 'RandomOccluder', 'check_data']
+__all__ = [
+    'PackPersonCrop',
+    'RandomBodyCut',
+    'RandomLowResolution',
+    'RandomOccluder',
+    'check_data',
+]

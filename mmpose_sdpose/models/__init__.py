@@ -1,6 +1,7 @@
 """Backbones, heads, losses and distillers, registered into ``mmpose.registry.MODELS``."""
 
 from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet, ThinResNet
+from .data_preprocessors import DeviceAugmentation
 from .distillers import TopdownDistiller
 from .heads import MCTHead, TokenRegressionHead
 from .losses import (
@@ -15,6 +16,7 @@ from .losses import (
 __all__ = [
     'AttentionTransferLoss',
     'CAUNet',
+    'DeviceAugmentation',
     'HRNetThreeStage',
     'HeatmapCrossEntropyLoss',
     'IdentityBackbone',

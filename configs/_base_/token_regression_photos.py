@@ -1,0 +1,17 @@
+# Token regression models on photographs.
+_base_ = ['./token_heatmap_photos.py', './token_regression.py']
+
+label = dict(type='RegressionLabel', input_size=_base_.codec.input_size)
+codec = dict(_delete_=True, **label)
+
+# Trained alone, scores learn how near a prediction is; in a distillation the teacher says it.
+score_loss = dict(
+    type='LocalizationScoreLoss',
+    sigma=_base_.codec.sigma,
+    heatmap_size=_base_.codec.heatmap_size,
+)
+model = dict(
+    data_preprocessor=dict(codec=codec),
+    head=dict(decoder=codec, score_loss=score_loss, **_base_.regression_head),
+    test_cfg=_base_.regression_test_cfg,
+)

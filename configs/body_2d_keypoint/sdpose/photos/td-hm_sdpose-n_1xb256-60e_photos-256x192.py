@@ -1,0 +1,2 @@
+# SDPose-N on photographs, one cycle first.
+_base_ = ['../../../_base_/token_heatmap_photos.py']

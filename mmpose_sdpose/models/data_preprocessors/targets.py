@@ -1,0 +1,85 @@
+"""Training targets of whole batches, made where the keypoints are; the codecs make one at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel
+from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
+
+#: (keypoints (B, K, 2) in pixels of the input, visible (B, K)) -> targets by name, each (B, K, ...).
+Encoder = Callable[[Tensor, Tensor], dict[str, Tensor]]
+
+
+def target_encoder(codec: dict) -> Encoder:
+    """What makes a codec's targets of a batch: ``keypoint_weights`` and what the codec calls the rest.
+
+    Args:
+        codec: Config of an ``MSRAHeatmap`` (unbiased), ``SimCCLabel`` (Gaussian) or ``RegressionLabel``.
+
+    Raises:
+        ValueError: For another codec.
+    """
+    built = KEYPOINT_CODECS.build(codec)
+    if isinstance(built, MSRAHeatmap) and built.unbiased:
+        return lambda points, visible: _heatmaps(built, points, visible)
+    if isinstance(built, SimCCLabel) and built.smoothing_type == 'gaussian':
+        return lambda points, visible: _simcc_labels(built, points, visible)
+    if isinstance(built, RegressionLabel):
+        return lambda points, visible: _coordinates(built, points, visible)
+    raise ValueError(
+        f'codec {codec} has no targets here; there are MSRAHeatmap with unbiased=True, SimCCLabel with '
+        'Gaussian labels and RegressionLabel'
+    )
+
+
+def _heatmaps(codec: MSRAHeatmap, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
+    points = points / points.new_tensor(codec.scale_factor)
+    width, height = codec.heatmap_size
+    weights = visible * _reaches_in(points, 3 * codec.sigma, (width, height))
+    columns = _gaussians(points[..., 0], width, codec.sigma)
+    rows = _gaussians(points[..., 1], height, codec.sigma)
+    heatmaps = rows[..., :, None] * columns[..., None, :]
+    return dict(heatmaps=heatmaps * (weights > 0)[..., None, None], keypoint_weights=weights)
+
+
+def _simcc_labels(codec: SimCCLabel, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
+    width, height = (round(side * codec.simcc_split_ratio) for side in codec.input_size)
+    points = (points * codec.simcc_split_ratio).round()  # as the codec: whole bins
+    sigmas = points.new_tensor(codec.sigma)
+    weights = visible * _reaches_in(points, 3 * sigmas, (width, height))
+    labels = [
+        _gaussians(points[..., axis], bins, float(codec.sigma[axis])) * (weights > 0)[..., None]
+        for axis, bins in enumerate((width, height))
+    ]
+    if codec.normalize:
+        labels = [
+            label / (float(sigma) * math.sqrt(2 * math.pi))
+            for label, sigma in zip(labels, codec.sigma)
+        ]
+    return dict(keypoint_x_labels=labels[0], keypoint_y_labels=labels[1], keypoint_weights=weights)
+
+
+def _coordinates(codec: RegressionLabel, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
+    size = points.new_tensor(codec.input_size)
+    inside = ((points >= 0) & (points <= size - 1)).all(-1)
+    weights = (inside & (visible > 0.5)).to(points.dtype)
+    return dict(keypoint_labels=points / size, keypoint_weights=weights)
+
+
+def _gaussians(centres: Tensor, bins: int, sigma: float) -> Tensor:
+    """(…,) -> (…, bins), 1 at the centre."""
+    steps = torch.arange(bins, dtype=centres.dtype, device=centres.device)
+    return torch.exp(-((steps - centres[..., None]) ** 2) / (2 * sigma**2))
+
+
+def _reaches_in(points: Tensor, radius: Tensor | float, size: tuple[int, int]) -> Tensor:
+    """Whether the square of this radius around each point touches the map."""
+    return (
+        ((points - radius < points.new_tensor(size)) & (points + radius + 1 >= 0))
+        .all(-1)
+        .to(points.dtype)
+    )
