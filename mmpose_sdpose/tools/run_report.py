@@ -90,12 +90,13 @@ class RunReport(Hook):
 
     Args:
         console: Where to.
+        brief: Of a test, say how far it is and no more.
     """
 
     priority = 'LOWEST'
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, brief: bool = False) -> None:
+        self.console, self.brief = console, brief
         self.meter: Meter | None = None
         self.training: Runner | None = None
         self.best: float | None = None
@@ -145,7 +146,8 @@ class RunReport(Hook):
 
     def before_test(self, runner: Runner) -> None:
         if is_main_process():
-            self._begin(f'Testing {_name(runner)}', sum_up_test(runner))
+            if not self.brief:
+                self._begin(f'Testing {_name(runner)}', sum_up_test(runner))
             self.meter = Meter(self.console, len(runner.test_dataloader))
 
     def after_test_iter(
@@ -157,6 +159,7 @@ class RunReport(Hook):
     def after_test_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
         if self.meter is not None:
             self.meter.close()
+        if self.meter is not None and not self.brief:
             seconds = time.monotonic() - self.meter.began
             lines = {name: _rounded(value) for name, value in (metrics or {}).items()}
             tool = 'mim run mmpose_sdpose export_onnx'
