@@ -11,7 +11,7 @@ from pathlib import Path
 
 from model_index import Entry, Figure
 
-_ENGINES = {'pytorch': 'PyTorch', 'onnxruntime': 'ONNX Runtime'}
+_ENGINES = {'pytorch': 'PyTorch', 'onnxruntime': 'ONNX Runtime', 'openvino': 'OpenVINO'}
 _COLUMNS = (
     'model', 'engine', 'device', 'threads', 'batch', 'scope', 'input', 'params', 'median_ms',
     'torch', 'command', 'machine',
