@@ -11,7 +11,7 @@ from pathlib import Path
 
 from model_index import Entry, Figure
 
-_ENGINES = {'pytorch': 'PyTorch', 'onnxruntime': 'ONNX Runtime'}
+_ENGINES = {'pytorch': 'PyTorch', 'onnxruntime': 'ONNX Runtime', 'openvino': 'OpenVINO'}
 _COLUMNS = (
     'model', 'engine', 'device', 'threads', 'batch', 'scope', 'input', 'params', 'median_ms',
     'torch', 'command', 'machine',
@@ -60,7 +60,10 @@ TABLES = (
         data=_PUBLISHED,
         by_config=False,
         results=tuple((data, 'AP', 'published') for data in _PUBLISHED),
-        architectures=('SDPose-T', 'SDPose-S-V1', 'SDPose-S-V2', 'SDPose-B', 'LADPose', 'DistilPose-S'),
+        architectures=(
+            'SDPose-N', 'SDPose-T', 'SDPose-S-V1', 'SDPose-S-V2', 'SDPose-B', 'LADPose-N', 'LADPose',
+            'DistilPose-S',
+        ),
         sources='docs/models.md',
     ),
     Table(
@@ -81,6 +84,14 @@ TABLES = (
         by_config=True,
         results=(('', 'AP', 'measured'),),
     ),
+    Table(
+        name='lspet',
+        page='docs/models.md',
+        collections=(*_METHODS, 'SimpleBaseline2D'),
+        data=('LSPET',),
+        by_config=True,
+        results=(('', 'AP', 'measured'), ('', 'PCK', 'measured')),
+    ),
     Table('sdpose', 'projects/sdpose/README.md', ('SDPose', 'TokenPose'), _PUBLISHED, True, _OWN),
     Table('ladpose', 'projects/ladpose/README.md', ('LADPose', 'DistilPose'), _PUBLISHED, True, _OWN),
     Table(
@@ -99,6 +110,7 @@ def render_table(table: Table, entries: Sequence[Entry], latencies: Latencies) -
     rows = _rows(table, entries)
     shown = [entry for row in rows for entry in row]
     columns = latencies.columns([row[0] for row in rows])
+    many_sizes = len({entry.size for entry in shown}) > 1
     costs = ['params (M)', 'GFLOPs', 'with attention']
     if table.sources:
         costs, columns = costs[:2], dict([*columns.items()][-1:])
@@ -108,7 +120,7 @@ def render_table(table: Table, entries: Sequence[Entry], latencies: Latencies) -
     ]
     lines = [head, ['---'] * len(head)]
     for row in rows:
-        cells = [f'[{_label(table, row[0])}]({_link(table, row[0].config)})']
+        cells = [f'[{_label(table, row[0], many_sizes)}]({_link(table, row[0].config)})']
         cells += [f'{value:.3f}' for value in row[0].cost[: len(costs)]]
         cells += [latencies.cell(row[0], setting) for setting in columns]
         cells += [_figures(table, row, *result) for result in table.results]
@@ -136,10 +148,11 @@ def _rows(table: Table, entries: Iterable[Entry]) -> list[list[Entry]]:
     return list(rows.values())
 
 
-def _label(table: Table, entry: Entry) -> str:
+def _label(table: Table, entry: Entry, with_size: bool) -> str:
     parts = [entry.architecture]
     if table.by_config:
         parts += [entry.data] if len(table.data) > 1 else []
+        parts += [entry.size] if with_size else []
         parts += [entry.variant] if entry.variant else []
     return ', '.join(parts)
 
