@@ -117,3 +117,13 @@ def read_metainfo(config: Config) -> dict[str, Any]:
     if metainfo is None:
         raise ValueError('the config has no test_dataloader.dataset, which names the keypoints')
     return metainfo
+
+
+def keypoint_names_of(data: str) -> list[str]:
+    """Names of the keypoints of a data set that MMPose describes, in its order.
+
+    Args:
+        data: ``coco``, ``crowdpose``, … as MMPose calls it.
+    """
+    keypoints = get_config(f'mmpose::_base_/datasets/{data}.py').dataset_info.keypoint_info
+    return [keypoints[index]['name'] for index in sorted(keypoints, key=int)]

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.model import BaseDataPreprocessor
 from mmpose.models import TopdownPoseEstimator
 
-from sdpose_runtime.metadata_format import FORMAT, KEY
+from sdpose_runtime.metadata_format import FORMAT, KEY, THRESHOLD
 
 from ..configs import read_metainfo
 from ..version import __version__
@@ -62,15 +62,20 @@ def read_cropping(config: Config, input_size: tuple[int, int]) -> Cropping:
 
 
 def describe(
-    config: Config, model: TopdownPoseEstimator, precision: str, flip_test: bool
+    config: Config,
+    model: TopdownPoseEstimator,
+    precision: str,
+    flip_test: bool,
+    threshold: float = THRESHOLD,
 ) -> dict[str, Any]:
     """The entry for a model.
 
     Args:
         config: The config that the model was built from.
         model: The model.
-        precision: 'fp32', 'fp16' or 'int8'.
+        precision: 'fp32', 'fp16', 'fp16-weights' or 'int8'.
         flip_test: Whether the graph averages with the mirrored image.
+        threshold: Score from which on a keypoint counts as found.
 
     Raises:
         ExportNotPossible: If the test pipeline crops in a way that the entry cannot say.
@@ -93,6 +98,7 @@ def describe(
         sigmas=[round(float(sigma), 6) for sigma in metainfo['sigmas']],
         precision=precision,
         dataset=metainfo['dataset_name'],
+        threshold=threshold,
     )
 
 

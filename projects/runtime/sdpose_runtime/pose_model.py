@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .model_file import ModelInfo, read_info
+from .model_file import ModelInfo, packaged_model, read_info
 from .people import People
 from .sessions import MOST_NUMBERS, check_outputs, image_input, open_session, run_session
 
@@ -76,7 +76,7 @@ class PoseModel:
     :meth:`decode`. Its results are those of MMPose's test pipeline.
 
     Args:
-        path: The file.
+        path: The file; None: the one that comes with the package.
         threads: Threads for one operator; None: as many as ONNX Runtime finds good.
         providers: What it runs on, in order of preference; None: the CPU.
         max_batch: People in one run of the network, where the file leaves it open.
@@ -96,13 +96,14 @@ class PoseModel:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None = None,
         threads: int | None = None,
         providers: Sequence[str] | None = None,
         max_batch: int = 8,
     ) -> None:
         if max_batch < 1:
             raise ValueError(f'max_batch ({max_batch}) must be 1 or more')
+        path = packaged_model() if path is None else path
         self.session = open_session(path, threads, providers)
         self.info = read_info(self.session.get_modelmeta().custom_metadata_map, path)
         self.fixed_batch = self._check_input(path)

@@ -16,10 +16,11 @@ from typing import Any, Optional, TextIO, Union
 import cv2
 
 from .drawing import draw_people, draw_text
-from .outputs import ResultFile, VideoOutput, write_picture
+from .outputs import ResultFile, write_picture
 from .people import People
 from .pipeline import PosePipeline
 from .sources import Frame, Source, Video
+from .video_output import VideoOutput
 
 #: What Python does about a signal; None where it is not Python that does.
 Handler = Union[Callable[[int, Optional[FrameType]], Any], int, None]
@@ -127,9 +128,9 @@ class Run:
     def _draw(
         self, frame: Frame, people: People, source: Source, video: VideoOutput | None
     ) -> None:
-        model, threshold = self.pipeline.model, self.pipeline.options.threshold
+        info, threshold = self.pipeline.model.info, self.pipeline.threshold
         with self.stopwatch.measure('drawing'):
-            picture = draw_people(frame.pixels, people, model.info, threshold)
+            picture = draw_people(frame.pixels, people, info, threshold)
             if self.show_fps and video is not None and self.progress.done:
                 scale = max(0.4, picture.shape[0] / 800)
                 draw_text(picture, f'{self.progress.rate:.1f} fps', (8, 24 * scale), scale)

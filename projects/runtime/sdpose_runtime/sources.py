@@ -203,7 +203,8 @@ def _open(name: str) -> list[Source]:
     if path.suffix.lower() in VIDEOS:
         return [Video(path)]
     raise ValueError(
-        f'{path} is neither image ({", ".join(IMAGES)}) nor video ({", ".join(VIDEOS)})'
+        f'{path} is neither image ({", ".join(IMAGES)}) nor video ({", ".join(VIDEOS)}), nor a model '
+        '(.onnx)'
     )
 
 
