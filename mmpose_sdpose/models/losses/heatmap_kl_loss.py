@@ -29,6 +29,14 @@ class HeatmapKLLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import HeatmapKLLoss
+        >>> heatmaps = torch.rand(2, 17, 32, 24)
+        >>> loss = HeatmapKLLoss()
+        >>> loss(heatmaps, heatmaps).item(), bool(loss(heatmaps.flip(-1), heatmaps) > 0)
+        (0.0, True)
     """
 
     compares = 'heatmaps'
