@@ -25,6 +25,7 @@ PACKAGES = (
     'mmpose_sdpose.models.backbones',
     'mmpose_sdpose.models.heads',
     'mmpose_sdpose.models.layers',
+    'mmpose_sdpose.models.losses',
     'sdpose_runtime',
     'sdpose_synth',
 )

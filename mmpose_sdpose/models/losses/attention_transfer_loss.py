@@ -36,6 +36,14 @@ class AttentionTransferLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is unknown or no such thing, or from :meth:`check`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import AttentionMaps
+        >>> from mmpose_sdpose.models.losses import AttentionTransferLoss
+        >>> maps = AttentionMaps({1: torch.rand(2, 4, 9, 9).softmax(-1)}, grid_size=(2, 3))
+        >>> round(AttentionTransferLoss(layer_pairs=[(1, 1)])(maps, maps).item(), 4)
+        0.0
     """
 
     def __init__(

@@ -31,6 +31,14 @@ class SimCCDistributionLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import SimCCDistributionLoss
+        >>> simcc = torch.rand(2, 17, 96), torch.rand(2, 17, 128)
+        >>> loss = SimCCDistributionLoss()
+        >>> loss(simcc, simcc, weights=torch.ones(2, 17)).item()
+        0.0
     """
 
     compares = 'simcc'
