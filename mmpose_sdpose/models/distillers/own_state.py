@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...checkpoint import list_unusable, unusable_weights
+
 LOSSES = 'distillation_losses.'
 
 
@@ -92,6 +94,8 @@ def restore_state(distiller: nn.Module, state: Mapping[str, Any]) -> None:
         wanted['teacher'] = distiller.teacher.state_dict()
     for part, own in wanted.items():
         found = state.get(part, {})
+        if faults := list_unusable(found):
+            raise ValueError(unusable_weights(f'its distillation state ({part})', faults))
         differing = sorted(
             key
             for key in {*own, *found}

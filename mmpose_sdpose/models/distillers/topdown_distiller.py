@@ -109,8 +109,9 @@ class TopdownDistiller(TopdownPoseEstimator):
         self._freeze(frozen)
         #: Whether checkpoints hold what is learned besides the student; a hook says so.
         self.state_is_kept = False
-        if 'scores' in self.distillation_losses:
-            self.head.score_loss = None
+        head = innermost(self.head)
+        if hasattr(head, 'score_loss') and 'scores' in {r.name for r in self._requests('student')}:
+            head.score_loss = None
         self.backbone_from_teacher = backbone_from_teacher
         if backbone_from_teacher:
             self._check_backbone()
