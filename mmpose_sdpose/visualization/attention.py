@@ -113,15 +113,23 @@ def check_choice(model: nn.Module, metainfo: dict[str, Any], choice: AttentionCh
 def _student_and_teacher(
     model: TopdownDistiller, cycles: Sequence[int], choice: AttentionChoice
 ) -> list[View]:
-    losses = dict(model.distillation_losses.items())
-    attention, simulated = losses.get('attention'), None
-    layers = choice.layers or (attention and attention.student_layers)
-    teacher_layers = choice.teacher_layers or (attention and attention.teacher_layers)
-    if 'simulated_heatmaps' in losses:
+    compared, teacher_compared = _layers_compared(model)
+    layers = choice.layers or compared
+    teacher_layers, simulated = choice.teacher_layers or teacher_compared, None
+    if 'simulated_heatmaps' in model.distillation_losses:
         simulated = tuple(model.teacher.head.decoder.heatmap_size[::-1])
     blocks = len(cycles) + 1
     views = [_view('student', model, cycle, layers, choice, blocks, simulated) for cycle in cycles]
     return [*views, _teacher_view(model.teacher, teacher_layers, choice, blocks)]
+
+
+def _layers_compared(model: TopdownDistiller) -> tuple[Sequence[int] | None, ...]:
+    """Whose attention is compared, of the student and of the teacher, if any is."""
+    for comparison in model.comparisons.values():
+        for requests in zip(comparison.student, comparison.teacher):
+            if requests[0].name == 'attention':
+                return tuple(dict(request.options)['layers'] for request in requests)
+    return None, None
 
 
 def _view(

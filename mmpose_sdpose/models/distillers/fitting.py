@@ -23,7 +23,7 @@ def undisturbed(*models: nn.Module) -> Iterator[None]:
     try:
         for model in models:
             model.eval()
-        with torch.random.fork_rng(), torch.no_grad():
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
             yield
     finally:
         for module, mode in training.items():

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...checkpoint import list_unusable, unusable_weights
+
 LOSSES = 'distillation_losses.'
 
 
@@ -72,6 +74,26 @@ class MovingAverage:
         self.started = True
 
 
+def choose_average(
+    teacher: dict | str, checkpoint: str | None, momentum: float | None, backbone_from_teacher: bool
+) -> MovingAverage | None:
+    """The average that is the teacher, with ``teacher='ema'``; None with another.
+
+    Raises:
+        ValueError: If the other arguments are for a teacher of another kind.
+    """
+    if teacher != 'ema':
+        if momentum is not None:
+            raise ValueError("ema_momentum is for teacher='ema': leave it out with another teacher")
+        return None
+    if checkpoint is not None or backbone_from_teacher:
+        raise ValueError(
+            "teacher='ema' is the average of the student itself: leave teacher_ckpt and "
+            'backbone_from_teacher out, and start the student from weights with load_from'
+        )
+    return MovingAverage(0.0002 if momentum is None else momentum)
+
+
 def collect_state(distiller: nn.Module) -> dict[str, dict[str, Tensor]]:
     """What is to be kept beside the student's weights; empty if nothing is."""
     parts = dict(losses=_whole_state(distiller.distillation_losses))
@@ -92,6 +114,8 @@ def restore_state(distiller: nn.Module, state: Mapping[str, Any]) -> None:
         wanted['teacher'] = distiller.teacher.state_dict()
     for part, own in wanted.items():
         found = state.get(part, {})
+        if faults := list_unusable(found):
+            raise ValueError(unusable_weights(f'its distillation state ({part})', faults))
         differing = sorted(
             key
             for key in {*own, *found}

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from ...checkpoint import judge
 from ..arguments import check_configs, check_dicts, check_flags, check_weights
 from ..heads import num_keypoints_of
-from ..heads.token_head import keypoint_weights
 from .codecs import input_size_of
-from .comparisons import Comparison, build_comparison
+from .comparisons import build_comparison
 from .fitting import fit, random_images, try_out, undisturbed
 from .keypoint_sets import KeypointSet, shared_joints
-from .own_state import MovingAverage, collect_state, keep_to_the_student
+from .own_state import choose_average, collect_state, keep_to_the_student
 from .registries import adapter_of
 from .sides import Request, Side, ask, listen
 from .teacher_inputs import TeacherInputs
@@ -100,7 +99,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         self.loss_factors = dict.fromkeys(built, 1.0)
         keep_to_the_student(self)
         #: What makes the teacher the student's average, if it is.
-        self.average = _average(teacher, teacher_ckpt, ema_momentum, backbone_from_teacher)
+        self.average = choose_average(teacher, teacher_ckpt, ema_momentum, backbone_from_teacher)
         teacher_config = student_config if self.average else ModelConfig('teacher', teacher)
         untrained = allow_untrained or self.average is not None
         self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
@@ -109,8 +108,9 @@ class TopdownDistiller(TopdownPoseEstimator):
         self._freeze(frozen)
         #: Whether checkpoints hold what is learned besides the student; a hook says so.
         self.state_is_kept = False
-        if 'scores' in self.distillation_losses:
-            self.head.score_loss = None
+        head = innermost(self.head)
+        if hasattr(head, 'score_loss') and 'scores' in {r.name for r in self._requests('student')}:
+            head.score_loss = None
         self.backbone_from_teacher = backbone_from_teacher
         if backbone_from_teacher:
             self._check_backbone()
@@ -154,10 +154,12 @@ class TopdownDistiller(TopdownPoseEstimator):
         return [('student', self), ('teacher', self.teacher)]
 
     def _freeze(self, names: Sequence[str]) -> None:
+        if not isinstance(names, (list, tuple)):
+            raise TypeError(f"frozen ({names!r}) must be a list of modules' paths: ['backbone']")
         for name in names:
             try:
                 find_module(self, name)[0].requires_grad_(False)
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 raise ValueError(f'frozen: {error}') from error
         self.frozen = tuple(names)
 
@@ -192,15 +194,17 @@ class TopdownDistiller(TopdownPoseEstimator):
             comparison = self.comparisons[name]
             arguments = comparison.values(student, teacher, joints)
             if comparison.weighted:
-                arguments.append(self._weights(comparison, data_samples, teacher, joints))
+                arguments.append(comparison.joint_weights(data_samples, teacher, joints))
             losses[f'loss_distill_{name}'] = self.loss_factors[name] * loss(*arguments)
         return losses
 
     def _before_step(self) -> None:
         if self.average is not None:
             self.average.update(self.teacher, self)
-        if not self.state_is_kept and collect_state(self):
-            self.state_is_kept = True  # said once
+        if self.state_is_kept:
+            return
+        self.state_is_kept = True  # once is enough
+        if collect_state(self):
             print_log(
                 'distillation: what its losses adapt with, or the average of its student, is in no '
                 "checkpoint: add dict(type='DistillerStateHook') to custom_hooks",
@@ -221,39 +225,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         images = self._inputs(images, self, self.teacher)
         return ask('teacher', self.teacher, images, self._requests('teacher'))
 
-    def _weights(
-        self,
-        comparison: Comparison,
-        samples: list[PoseDataSample],
-        teacher: Side,
-        joints: tuple[Tensor, Tensor] | None,
-    ) -> Tensor:
-        """(B, K), of the joints that both have."""
-        if comparison.weights == 'teacher':
-            weights, index = teacher['scores'].clamp(0, 1), 1
-        else:
-            weights, index = keypoint_weights(samples), 0
-            if comparison.weights == 'all':
-                weights = torch.ones_like(weights)
-        return weights if joints is None else weights[:, joints[index]]
-
     def _apply(self, function: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
         """What moves or casts the student moves or casts the teacher."""
         self.teacher._apply(function, *args, **kwargs)
         return super()._apply(function, *args, **kwargs)
-
-
-def _average(
-    teacher: dict | str, checkpoint: str | None, momentum: float | None, backbone_from_teacher: bool
-) -> MovingAverage | None:
-    """With ``teacher='ema'``, and then alone."""
-    if teacher != 'ema':
-        if momentum is not None:
-            raise ValueError("ema_momentum is for teacher='ema': leave it out with another teacher")
-        return None
-    if checkpoint is not None or backbone_from_teacher:
-        raise ValueError(
-            "teacher='ema' is the average of the student itself: leave teacher_ckpt and "
-            'backbone_from_teacher out, and start the student from weights with load_from'
-        )
-    return MovingAverage(0.0002 if momentum is None else momentum)
