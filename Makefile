@@ -1,5 +1,7 @@
 # make demo   install into .venv, make a small data set, train, test, draw (work_dirs/demo/)
 # make test   install into .venv, lint, run the tests
+# make matrix which versions the packages work with: an environment after another, into docs/matrix.md
+#             (ENVIRONMENTS='runtime-3.9-*' for some of them)
 # make dist   build the files of a release into dist/, and try the wheel in an environment of its own
 # make docs   build the pages into site/, in an environment of its own
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
@@ -13,7 +15,7 @@ SOURCES := setup.py pyproject.toml model-index.yml README.md \
 	$(shell find mmpose_sdpose configs projects/runtime/sdpose_runtime projects/synthpose/sdpose_synth -type f \
 		-not -path '*/__pycache__/*' -not -path '*/.mim/*')
 
-.PHONY: install demo test test-slow check docs format dist clean
+.PHONY: install demo test test-slow check docs format matrix dist clean
 
 install: $(VENV)/.package
 
@@ -58,6 +60,9 @@ docs: $(VENV)-docs/.requirements
 format: $(VENV)/.requirements
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+matrix: install
+	$(PY) .dev_scripts/update_matrix.py $(ENVIRONMENTS)
 
 # The wheel is built from the sdist, so that what is missing there is missed here.
 dist: $(VENV)/.requirements

@@ -20,7 +20,7 @@ _WORDS = r'[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*'
 #: MMPose's ``{algorithm info}_{module info}_{training info}_{data info}``. As in MMPose's
 #: ``td-reg_res50_wingloss_8xb64-210e_wflw-256x256`` one part more may say how the same model is trained.
 _NAME = re.compile(
-    rf'(?P<model>td-(?:hm|reg)_{_WORDS})(?:_(?P<variant>{_WORDS}))?'
+    rf'(?P<model>td-(?:hm|reg|simcc)_{_WORDS})(?:_(?P<variant>{_WORDS}))?'
     rf'_(?P<rest>\d+xb\d+-\d+e_(?P<data>{_WORDS})-(?P<height>\d+)x(?P<width>\d+))'
 )
 
@@ -137,7 +137,7 @@ def _name_problems(configs: list[Path]) -> Iterator[str]:
         if not match:
             yield (
                 f'{path.stem}: not a name by the rules of MMPose, '
-                '{td-hm|td-reg}_{module}_{GPUs}xb{batch}-{epochs}e_{data}-{height}x{width}'
+                '{td-hm|td-reg|td-simcc}_{module}_{GPUs}xb{batch}-{epochs}e_{data}-{height}x{width}'
             )
         elif match['data'] != path.parent.name:
             yield f'{path.stem}: the name says {match["data"]}, the folder {path.parent.name}'

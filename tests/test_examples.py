@@ -77,7 +77,8 @@ def files(tmp_path_factory) -> Path:
 @pytest.mark.parametrize('name', MODULES)
 def test_examples_run(name, files, monkeypatch):
     monkeypatch.chdir(files)
-    assert _failures(import_module(name)) == []
+    failures = _failures(import_module(name))
+    assert not failures, '\n'.join(failures)
 
 
 def _failures(module: ModuleType) -> list[str]:

@@ -7,7 +7,8 @@ them: these are mirrored back and both are averaged, as MMPose's heads do it, be
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import cv2
 import torch
@@ -24,6 +25,34 @@ CAN_BE_EXPORTED = (
 )
 
 
+#: Head -> what makes its decoding of (head, test_cfg, flip_indices).
+_REGISTERED: dict[type, Callable[[Any, Mapping, Sequence[int] | None], Decoding]] = {}
+
+
+def register_decoding(*heads: type) -> Callable[[Callable], Callable]:
+    """Name a function that makes the decoding of heads of these classes; the most specific one counts.
+
+    The function takes the head, the estimator's ``test_cfg`` and, for a flip test, where each keypoint
+    is found in a mirrored image (None without one). An export checks what it makes against the head's
+    own ``predict``.
+
+    Examples:
+        >>> from mmpose.models.heads import RegressionHead
+        >>> from mmpose_sdpose.export.decoding import CoordinateDecoding, register_decoding
+        >>> class OwnHead(RegressionHead):
+        ...     pass
+        >>> @register_decoding(OwnHead)
+        ... def decode_own(head, test_cfg, flip_indices):
+        ...     return CoordinateDecoding(head.decoder, flip_indices, shift_coords=True)
+    """
+
+    def register(make: Callable) -> Callable:
+        _REGISTERED.update(dict.fromkeys(heads, make))
+        return make
+
+    return register
+
+
 def decoding_of(
     head: nn.Module, test_cfg: Mapping, flip_indices: Sequence[int] | None = None
 ) -> Decoding:
@@ -38,11 +67,14 @@ def decoding_of(
         ExportNotPossible: If it is none of the heads and codecs that can be exported.
     """
     codec = getattr(head, 'decoder', None)
+    make = next((_REGISTERED[kind] for kind in type(head).__mro__ if kind in _REGISTERED), None)
     if test_cfg.get('output_keypoint_indices') is not None:
         raise ExportNotPossible(
             'test_cfg.output_keypoint_indices picks some of the keypoints, which is not exported: '
             'export all of them without it, or train a model of the fewer keypoints'
         )
+    if make is not None:
+        return make(head, test_cfg, flip_indices)
     if isinstance(head, HeatmapHead) and isinstance(codec, (MSRAHeatmap, UDPHeatmap)):
         return HeatmapDecoding(codec, flip_indices, test_cfg.get('shift_heatmap', False))
     if isinstance(head, (RTMCCHead, SimCCHead)) and isinstance(codec, SimCCLabel):
@@ -55,7 +87,7 @@ def decoding_of(
             return CoordinateDecoding(codec, flip_indices, test_cfg.get('shift_coords', False))
     raise ExportNotPossible(
         f'{type(head).__name__} with the codec {type(codec).__name__} cannot be exported; what can is '
-        + CAN_BE_EXPORTED
+        f'{CAN_BE_EXPORTED}, and heads of your own with register_decoding'
     )
 
 

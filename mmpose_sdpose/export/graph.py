@@ -103,7 +103,23 @@ def trace(
         raise ExportNotPossible(
             f'PyTorch {torch.__version__} wrote opset {written} instead of {opset}: choose another'
         )
+    _compute_outputs(proto)
     return proto
+
+
+def _compute_outputs(proto: ModelProto) -> None:
+    """Let a node give each output: the exporter makes a stored weight of one that is always the same."""
+    from onnx import helper
+
+    weights = {weight.name: weight for weight in proto.graph.initializer}
+    for output in proto.graph.output:
+        if output.name in weights:
+            weights[output.name].name = f'{output.name}_constant'
+            node = helper.make_node('Identity', [f'{output.name}_constant'], [output.name])
+            proto.graph.node.append(node)
+    outputs = {output.name for output in proto.graph.output}
+    for note in [note for note in proto.graph.value_info if note.name in outputs]:
+        proto.graph.value_info.remove(note)  # what has one is renamed when graphs are joined
 
 
 def join(parts: dict[str, ModelProto]) -> ModelProto:

@@ -120,11 +120,12 @@ def _is_coco_style(kind: Any) -> bool:
     return isinstance(found, type) and issubclass(found, BaseCocoStyleDataset)
 
 
-def _leaves(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
+def _leaves(dataset: dict[str, Any], place: str, is_plain: bool = True) -> Iterator[Leaf]:
     inner = inner_datasets(dataset)
+    is_plain = is_plain and type_name(dataset) != 'KeepBoxes'
     for number, part in enumerate(inner):
         name = f'datasets.{number}' if 'datasets' in dataset else 'dataset'
-        yield from _leaves(part, f'{place}.{name}')
+        yield from _leaves(part, f'{place}.{name}', is_plain)
     if inner or not _is_coco_style(dataset.get('type')):
         return
     kind = _class_of(dataset['type'])
@@ -138,7 +139,7 @@ def _leaves(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
         dataset.get('bbox_file'),
         os.path.join(root, prefix.get('img', '')),
         None if own_people else count_keypoints(dataset),
-        not own_files and dataset.get('data_mode', 'topdown') == 'topdown',
+        is_plain and not own_files and dataset.get('data_mode', 'topdown') == 'topdown',
     )
 
 

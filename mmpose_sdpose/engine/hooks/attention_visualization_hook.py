@@ -40,7 +40,7 @@ class AttentionVisualizationHook(Hook):
     Examples:
         >>> from mmpose_sdpose.engine import AttentionVisualizationHook
         >>> hook = AttentionVisualizationHook(people=2, interval=10, keypoints=['nose', 'left_wrist'])
-        >>> hook.choice['keypoints']
+        >>> hook.choice.keypoints
         ['nose', 'left_wrist']
     """
 

@@ -9,7 +9,7 @@ from mmpose.codecs import UDPHeatmap
 from mmpose.models import heads
 from torch import Tensor, nn
 
-from ..heads import MCTHead, TokenHead
+from ..heads import MCTHead, TokenHead, TokenRegressionHead
 from ..heads.token_head import Cycle
 from .codecs import heatmap_frame
 from .registries import Value, refuse_heads, register_adapter
@@ -62,6 +62,8 @@ def token_head(head: TokenHead, output: list[Cycle]) -> Given:
         given['attention'] = cycle.tokens.attention
     for name in head.predicts:
         given[name] = functools.partial(lambda name: read()[name], name)
+    if isinstance(head, TokenRegressionHead) and head.learns_residual:
+        given['scales'] = lambda: cycle.output[..., 3:].sigmoid()  # as the loss reads them
     if isinstance(head, MCTHead) and head.softmax_scale is not None:
         given['probability_maps'] = lambda: read()['heatmaps'] / head.softmax_scale
     return given

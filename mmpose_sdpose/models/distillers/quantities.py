@@ -21,7 +21,7 @@ from .watching import attention_of_layers, module_output
 _SHARPNESS = 25.0
 
 
-def _check_heatmaps(loss: nn.Module, student: Side, teacher: Side) -> None:
+def _check_cells(loss: nn.Module, student: Side, teacher: Side) -> None:
     codecs = [side.head.decoder for side in (student, teacher)]
     if type(codecs[0]) is not type(codecs[1]) and heatmap_frame(codecs[0]) != heatmap_frame(
         codecs[1]
@@ -30,6 +30,10 @@ def _check_heatmaps(loss: nn.Module, student: Side, teacher: Side) -> None:
             f"the student's heatmaps come from a {type(codecs[0]).__name__}, the teacher's from a "
             f'{type(codecs[1]).__name__}, whose cells lie elsewhere: give both one codec'
         )
+
+
+def _check_heatmaps(loss: nn.Module, student: Side, teacher: Side) -> None:
+    _check_cells(loss, student, teacher)
     if getattr(loss, 'expects_logits', False):
         raise ValueError(
             f'{type(loss).__name__} wants logits, but heatmaps are compared: use KeypointMSELoss'
@@ -48,7 +52,10 @@ def heatmaps(side: Side) -> Tensor:
 
 
 @register_quantity(
-    'probability_maps', 'B K H W', remedy='give both heads one heatmap_size, or compare coordinates'
+    'probability_maps',
+    'B K H W',
+    check=_check_cells,
+    remedy='give both heads one heatmap_size, or compare coordinates',
 )
 def probability_maps(side: Side) -> Tensor:
     """Heatmaps that sum to one: (B, K, H, W); of heatmaps that peak at one, what is above zero."""

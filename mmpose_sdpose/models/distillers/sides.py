@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..heads import num_keypoints_of
 from .codecs import heatmap_frame
-from .registries import Lacking, Quantity, Value, adapter_of, all_quantities, find_quantity
+from .registries import Adapter, Lacking, Quantity, Value, adapter_of, all_quantities, find_quantity
 from .watching import innermost, recorded
 
 
@@ -125,10 +125,19 @@ def listen(role: str, model: nn.Module, requests: Sequence[Request]) -> Iterator
             "instead of once: name the method that the head's loss calls once with "
             'register_adapter(…, method=…)'
         )
-    given = adapter.read(head, outputs[0])
+    heard.side = Side(role, model, _given(head, adapter, outputs[0]), seen)
+
+
+def _given(head: nn.Module, adapter: Adapter, output: Any) -> Mapping[str, Any]:
+    given = adapter.read(head, output)
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f'the adapter of {type(head).__name__} gives a {type(given).__name__} instead of a dict of '
+            'quantities by name'
+        )
     for name in given:
         find_quantity(name)
-    heard.side = Side(role, model, given, seen)
+    return given
 
 
 def ask(role: str, model: nn.Module, inputs: Tensor, requests: Sequence[Request]) -> Side:

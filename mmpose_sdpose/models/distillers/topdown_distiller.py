@@ -1,27 +1,30 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ...checkpoint import judge
-from ..arguments import check_configs, check_dicts, check_flags
+from ..arguments import check_configs, check_dicts, check_flags, check_weights
 from ..heads import num_keypoints_of
 from ..heads.token_head import keypoint_weights
 from .codecs import input_size_of
 from .comparisons import Comparison, build_comparison
 from .fitting import fit, random_images, try_out, undisturbed
 from .keypoint_sets import KeypointSet, shared_joints
+from .own_state import MovingAverage, collect_state, keep_to_the_student
 from .registries import adapter_of
 from .sides import Request, Side, ask, listen
 from .teacher_inputs import TeacherInputs
 from .teachers import Aside, ModelConfig, build_teacher, say_other_crops
-from .watching import innermost
+from .watching import find_module, innermost
 
 
 @MODELS.register_module()
@@ -32,22 +35,29 @@ class TopdownDistiller(TopdownPoseEstimator):
     predictions are the plain student's, and a checkpoint loads into the student's own config. The
     teacher is no submodule; it stays in evaluation mode, runs without gradients (not in inference
     mode: losses keep its outputs for their backward pass), and follows the student's device and
-    precision. Of a student with several cycles the first one is taught.
+    precision. Of a student with several cycles the first one is taught. What losses adapt with
+    (connectors) is trained too, but in no state dict: see ``DistillerStateHook``.
 
     Args:
         student: The student: a model config, or the name or path of a config file. Its own
             ``score_loss`` is off where the teacher teaches scores.
-        teacher: The teacher, likewise; ``mmpose::…`` finds the configs of MMPose.
+        teacher: The teacher, likewise; ``mmpose::…`` finds the configs of MMPose. 'ema': the average of
+            the student over its own training.
         losses: A name -> the loss, any registered one of (student, teacher[, weights]); None leaves it
             out. What it compares is said by ``on`` in its config, or ``compares`` of its class, or its
             name; options of what is compared (``module`` of features) by ``student_module`` and
             ``teacher_module``, or ``module`` for both. ``weights`` of the joints: 'labels' (default),
             'all' alike, or the 'teacher' by its scores.
         teacher_ckpt: Path or URL of the teacher's weights.
+        ema_momentum: With ``teacher='ema'``, the share that the student has in its average at each step;
+            default: 0.0002.
         keypoint_pairs: Which keypoints of the student are which of the teacher, by name or counted from
             0; default: by the names in both models' ``metainfo``, or all in one order.
         backbone_from_teacher: Start the student's backbone from the teacher's weights, as DistilPose-L
             does; the teacher's may have more stages.
+        frozen: Dotted paths of modules of the student that are not trained: with 'backbone', the head
+            alone learns.
+        student_loss_weight: Factor of the student's own losses; with 0 it learns from its teacher alone.
         allow_untrained: Accept a teacher without weights, for tests.
 
     Raises:
@@ -56,18 +66,24 @@ class TopdownDistiller(TopdownPoseEstimator):
             student, teacher and losses do not.
     """
 
+    frozen: tuple[str, ...] = ()
+
     def __init__(
         self,
         student: dict | str,
         teacher: dict | str,
         losses: dict[str, dict | None],
         teacher_ckpt: str | None = None,
+        ema_momentum: float | None = None,
         keypoint_pairs: Sequence[tuple] | None = None,
         backbone_from_teacher: bool = False,
+        frozen: Sequence[str] = (),
+        student_loss_weight: float = 1.0,
         allow_untrained: bool = False,
     ) -> None:
         check_flags(backbone_from_teacher=backbone_from_teacher, allow_untrained=allow_untrained)
         check_dicts(losses=losses)
+        check_weights(student_loss_weight=student_loss_weight)
         losses = {name: loss for name, loss in (losses or {}).items() if loss is not None}
         check_configs(**{f'losses.{name}': loss for name, loss in losses.items()})
         if not losses:
@@ -82,9 +98,19 @@ class TopdownDistiller(TopdownPoseEstimator):
         self.comparisons = {name: comparison for name, (_, comparison) in built.items()}
         #: Factor of each loss, for schedules.
         self.loss_factors = dict.fromkeys(built, 1.0)
-        teacher_config = ModelConfig('teacher', teacher)
-        self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, allow_untrained))
+        keep_to_the_student(self)
+        #: What makes the teacher the student's average, if it is.
+        self.average = _average(teacher, teacher_ckpt, ema_momentum, backbone_from_teacher)
+        teacher_config = student_config if self.average else ModelConfig('teacher', teacher)
+        untrained = allow_untrained or self.average is not None
+        self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
         self._meet(student_config, teacher_config, keypoint_pairs)
+        self.student_loss_weight = student_loss_weight
+        self.frozen = tuple(frozen)
+        for name in self.frozen:
+            find_module(self, name)[0].requires_grad_(False)
+        #: Whether checkpoints hold what is learned besides the student; a hook says so.
+        self.state_is_kept = False
         if 'scores' in self.distillation_losses:
             self.head.score_loss = None
         self.backbone_from_teacher = backbone_from_teacher
@@ -146,9 +172,13 @@ class TopdownDistiller(TopdownPoseEstimator):
 
     def loss(self, inputs: Tensor, data_samples: list[PoseDataSample]) -> dict[str, Tensor]:
         """The student's own losses, and ``loss_distill_<name>`` for each loss of the distillation."""
+        if self.training:
+            self._before_step()
         with listen('student', self, self._requests('student')) as heard:
             losses = super().loss(inputs, data_samples)
         student = heard.side
+        for name in [name for name in losses if 'loss' in name and self.student_loss_weight != 1]:
+            losses[name] = self.student_loss_weight * losses[name]
         with torch.no_grad():
             teacher = self._ask_teacher(inputs)
         joints = self._joints and tuple(side.to(inputs.device) for side in self._joints)
@@ -159,6 +189,24 @@ class TopdownDistiller(TopdownPoseEstimator):
                 arguments.append(self._weights(comparison, data_samples, teacher, joints))
             losses[f'loss_distill_{name}'] = self.loss_factors[name] * loss(*arguments)
         return losses
+
+    def _before_step(self) -> None:
+        if self.average is not None:
+            self.average.update(self.teacher, self)
+        if not self.state_is_kept and collect_state(self):
+            self.state_is_kept = True  # said once
+            print_log(
+                'distillation: what its losses adapt with, or the average of its student, is in no '
+                "checkpoint: add dict(type='DistillerStateHook') to custom_hooks",
+                'current',
+                logging.WARNING,
+            )
+
+    def train(self, mode: bool = True) -> TopdownDistiller:
+        super().train(mode)
+        for name in self.frozen:
+            find_module(self, name)[0].eval()
+        return self
 
     def _requests(self, role: str) -> list[Request]:
         return [r for comparison in self.comparisons.values() for r in getattr(comparison, role)]
@@ -187,3 +235,19 @@ class TopdownDistiller(TopdownPoseEstimator):
         """What moves or casts the student moves or casts the teacher."""
         self.teacher._apply(function, *args, **kwargs)
         return super()._apply(function, *args, **kwargs)
+
+
+def _average(
+    teacher: dict | str, checkpoint: str | None, momentum: float | None, backbone_from_teacher: bool
+) -> MovingAverage | None:
+    """With ``teacher='ema'``, and then alone."""
+    if teacher != 'ema':
+        if momentum is not None:
+            raise ValueError("ema_momentum is for teacher='ema': leave it out with another teacher")
+        return None
+    if checkpoint is not None or backbone_from_teacher:
+        raise ValueError(
+            "teacher='ema' is the average of the student itself: leave teacher_ckpt and "
+            'backbone_from_teacher out, and start the student from weights with load_from'
+        )
+    return MovingAverage(0.0002 if momentum is None else momentum)
