@@ -117,18 +117,25 @@ def check_choice(
 def _student_and_teacher(
     model: TopdownDistiller, cycles: Sequence[int], choice: AttentionChoice
 ) -> list[View]:
-    losses: dict[str, Any] = dict(model.distillation_losses.items())
-    attention = losses.get('attention')
-    layers = choice.layers or (attention and attention.student_layers)
-    teacher_layers = choice.teacher_layers or (attention and attention.teacher_layers)
+    compared, teacher_compared = _layers_compared(model)
+    layers = choice.layers or compared
+    teacher_layers = choice.teacher_layers or teacher_compared
     simulated: tuple[int, int] | None = None
-    if 'simulated_heatmaps' in losses:
-        head: BaseHead = model.teacher.head
-        columns, rows = head.decoder.heatmap_size
+    if 'simulated_heatmaps' in model.distillation_losses:
+        columns, rows = model.teacher.head.decoder.heatmap_size
         simulated = rows, columns
     blocks = len(cycles) + 1
     views = [_view('student', model, cycle, layers, choice, blocks, simulated) for cycle in cycles]
     return [*views, _teacher_view(model.teacher, teacher_layers, choice, blocks)]
+
+
+def _layers_compared(model: TopdownDistiller) -> tuple[Sequence[int] | None, ...]:
+    """Whose attention is compared, of the student and of the teacher, if any is."""
+    for comparison in model.comparisons.values():
+        for requests in zip(comparison.student, comparison.teacher):
+            if requests[0].name == 'attention':
+                return tuple(dict(request.options)['layers'] for request in requests)
+    return None, None
 
 
 def _view(
