@@ -83,7 +83,7 @@ def test_the_sdist_is_the_checkout(dist):
     found = {member.removeprefix(f'{name}/') for member in members}
     made_by_the_build = {name for name in found if '.egg-info/' in name} | {'PKG-INFO', 'setup.cfg'}
     assert found - made_by_the_build - kept == set()
-    assert {name for name in kept - found if not name.startswith('.')} == set()
+    assert kept - found == set()
 
 
 def test_what_the_metadata_says(wheel):
