@@ -93,7 +93,8 @@ def shared_joints(
     ):
         return None
     print_log(f'distillation: {_listed(found, student, teacher)}', 'current')
-    return tuple(torch.tensor(side) for side in zip(*found))
+    ours, theirs = zip(*found)
+    return torch.tensor(ours), torch.tensor(theirs)
 
 
 def _is_pair(value: Any) -> bool:

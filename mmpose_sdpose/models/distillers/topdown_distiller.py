@@ -83,16 +83,16 @@ class TopdownDistiller(TopdownPoseEstimator):
         check_flags(backbone_from_teacher=backbone_from_teacher, allow_untrained=allow_untrained)
         check_dicts(losses=losses)
         check_weights(student_loss_weight=student_loss_weight)
-        losses = {name: loss for name, loss in (losses or {}).items() if loss is not None}
-        check_configs(**{f'losses.{name}': loss for name, loss in losses.items()})
-        if not losses:
+        wanted = {name: loss for name, loss in (losses or {}).items() if loss is not None}
+        check_configs(**{f'losses.{name}': loss for name, loss in wanted.items()})
+        if not wanted:
             raise ValueError('losses is empty: name what the student learns from its teacher')
         student_config = ModelConfig('student', student)
         config = dict(student_config.model)
         if config.pop('type') != 'TopdownPoseEstimator':
             raise ValueError('the student must be a TopdownPoseEstimator')
         super().__init__(**config)
-        built = {name: build_comparison(name, loss) for name, loss in losses.items()}
+        built = {name: build_comparison(name, loss) for name, loss in wanted.items()}
         self.distillation_losses = nn.ModuleDict({name: loss for name, (loss, _) in built.items()})
         self.comparisons = {name: comparison for name, (_, comparison) in built.items()}
         #: Factor of each loss, for schedules.
@@ -116,7 +116,7 @@ class TopdownDistiller(TopdownPoseEstimator):
             self._check_backbone()
 
     @property
-    def teacher(self) -> nn.Module:
+    def teacher(self) -> TopdownPoseEstimator:
         return self._teacher.model
 
     def _meet(
@@ -136,21 +136,20 @@ class TopdownDistiller(TopdownPoseEstimator):
             KeypointSet.of(role, num_keypoints_of(heads[role]), config.metainfo)
             for role, config in (('student', student), ('teacher', teacher))
         ]
-        self._joints = shared_joints(*keypoints, keypoint_pairs)
+        self._joints = shared_joints(keypoints[0], keypoints[1], keypoint_pairs)
         say_other_crops(student.use_udp(self), teacher.use_udp(self.teacher))
         size = input_size_of('student', self)
         images = random_images(size)
         with undisturbed(self, self.teacher):
-            sides = [
-                try_out(
-                    'student', size, lambda: ask('student', self, images, self._requests('student'))
-                ),
-                try_out('teacher', size, lambda: self._ask_teacher(images)),
-            ]
-            fit(dict(self.distillation_losses.items()), self.comparisons, *sides, self._joints)
+            ours = try_out(
+                'student', size, lambda: ask('student', self, images, self._requests('student'))
+            )
+            theirs = try_out('teacher', size, lambda: self._ask_teacher(images))
+            losses = dict(self.distillation_losses.items())
+            fit(losses, self.comparisons, ours, theirs, self._joints)
 
     @property
-    def _sides(self) -> list[tuple[str, nn.Module]]:
+    def _sides(self) -> list[tuple[str, TopdownPoseEstimator]]:
         return [('student', self), ('teacher', self.teacher)]
 
     def _freeze(self, names: Sequence[str]) -> None:
@@ -189,7 +188,10 @@ class TopdownDistiller(TopdownPoseEstimator):
             losses[name] = self.student_loss_weight * losses[name]
         with torch.no_grad():
             teacher = self._ask_teacher(inputs)
-        joints = self._joints and tuple(side.to(inputs.device) for side in self._joints)
+        joints = None
+        if self._joints is not None:
+            ours, theirs = (side.to(inputs.device) for side in self._joints)
+            joints = ours, theirs
         for name, loss in self.distillation_losses.items():
             comparison = self.comparisons[name]
             arguments = comparison.values(student, teacher, joints)
