@@ -88,7 +88,7 @@ TABLES = (
         name='distillation',
         page='projects/distillation/README.md',
         collections=('RTMPose', 'SimpleBaseline2D'),
-        data=('COCO', 'SynthPose'),
+        data=('COCO', 'SynthPose', 'LSPET'),
         by_config=True,
         results=_OWN,
     ),

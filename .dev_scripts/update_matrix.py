@@ -46,7 +46,7 @@ _FOR_PYTHON_3_9 = ('numpy==1.21.6', 'opencv-python-headless==4.6.0.66', 'onnxrun
 OLDEST_OF_RUNTIME = {
     '3.9': (*_FOR_PYTHON_3_9, 'onnx==1.16.0'),
     '3.10': (*_FOR_PYTHON_3_9, 'onnx==1.16.0'),
-    '3.11': ('numpy==1.23.2', *_FOR_PYTHON_3_9[1:], 'onnx==1.16.0'),
+    '3.11': ('numpy==1.24.2', *_FOR_PYTHON_3_9[1:], 'onnx==1.16.0'),
     '3.12': ('numpy==1.26.0', *_FOR_PYTHON_3_9[1:], 'onnx==1.16.0'),
     '3.13': (
         'numpy==2.1.0', 'opencv-python-headless==4.10.0.84', 'onnxruntime==1.20.0', 'onnx==1.17.0'
@@ -54,12 +54,14 @@ OLDEST_OF_RUNTIME = {
 }  # fmt: skip
 #: Of what the plugin needs beside PyTorch; what is not named is as in requirements.txt.
 OLDEST_OF_PLUGIN = {
-    'numpy': '1.23.5', 'opencv-python': '4.6.0.66', 'scipy': '1.9.3', 'matplotlib': '3.7.0',
-    'xtcocotools': '1.14.3', 'pycocotools': '2.0.6', 'onnx': '1.17.0', 'onnxruntime': '1.18.0',
+    'numpy': '1.24.2', 'opencv-python': '4.6.0.66', 'scipy': '1.9.3', 'matplotlib': '3.7.0',
+    'xtcocotools': '1.14.3', 'pycocotools': '2.0.7', 'onnx': '1.17.0', 'onnxruntime': '1.18.0',
     'pandas': '2.0.0', 'rich': '13.0.0',
 }  # fmt: skip
-#: Pinned in requirements.txt for reasons that hold for the newest, too.
-KEPT = ('torch', 'numpy')
+#: Where the newest is not what pip would choose: pinned in requirements.txt for reasons that still hold.
+NEWEST_OF_PLUGIN = {'torch': '==2.13.0', 'numpy': '==1.26.4', 'opencv-python': '<5'}
+#: No test of the plugin needs them.
+TOOLS = ('build', 'mypy', 'pytest-xdist', 'ruff', 'twine')
 _COUNTED = ('tests', 'failures', 'errors', 'skipped')
 MMENGINES = {'mmengine': 'mmengine==0.10.7', 'fork': 'onedl-mmengine==0.10.12'}
 
@@ -125,7 +127,11 @@ def plugin_environments(python: Path) -> Iterator[Environment]:
     no_deps = [line.split('#')[0].strip() for line in _read_lines('requirements-no-deps.txt')]
     for name, mmengine in MMENGINES.items():
         for age in ('oldest', 'newest'):
-            needs = [_aged(line, age) for line in lines if line and 'mmengine' not in line]
+            needs = [
+                _aged(line, age)
+                for line in lines
+                if line and 'mmengine' not in line and _name(line) not in TOOLS
+            ]
             installs = (
                 (mmengine, *needs),
                 ('--no-deps', 'WHEEL', *(line for line in no_deps if line)),
@@ -140,11 +146,17 @@ def _read_lines(name: str) -> list[str]:
 
 def _aged(requirement: str, age: str) -> str:
     """A line of requirements.txt with the oldest version, or without its pin."""
-    name = re.split(r'[=<>; ]', requirement)[0]
+    name = _name(requirement)
     if age == 'oldest':
         oldest = OLDEST_OF_PLUGIN.get(name)
         return requirement if oldest is None else f'{name}=={oldest}'
-    return requirement if name in KEPT else re.sub(r'==[\w.]+', '', requirement)
+    if name in NEWEST_OF_PLUGIN:
+        return f'{name}{NEWEST_OF_PLUGIN[name]}'
+    return re.sub(r'==[\w.]+', '', requirement)
+
+
+def _name(requirement: str) -> str:
+    return re.split(r'[=<>; ]', requirement)[0]
 
 
 def try_environment(environment: Environment, wheel: Path, folder: Path) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import torch
 from mmpose.models import TopdownPoseEstimator
@@ -28,6 +29,11 @@ _RENAMES = [
     (_LAYER + r'1\.fn\.fn\.net\.0\.(.+)', r'head.mct.encoder.layers.\1.mlp.0.\2'),
     (_LAYER + r'1\.fn\.fn\.net\.3\.(.+)', r'head.mct.encoder.layers.\1.mlp.2.\2'),
 ]
+
+
+def has_official_head(names: Iterable[str]) -> bool:
+    """Whether any of these weights is of the head of a model known here."""
+    return any(re.match(_HEAD, name) for name in names)
 
 
 def our_name(official: str) -> str | None:

@@ -14,7 +14,6 @@ cspnext = dict(
 rtmcc_head = dict(
     type='RTMCCHead',
     in_channels=512,
-    out_channels=17,
     simcc_split_ratio=2.0,
     final_layer_kernel_size=7,
     gau_cfg=dict(
@@ -28,6 +27,19 @@ rtmcc_head = dict(
         pos_enc=False,
     ),
     loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True),
+)
+
+# Of the small data sets, for 128x96; sigmas are roots of an eighth of the input size, as RTMPose's are.
+small_simcc = dict(
+    type='SimCCLabel',
+    input_size=(96, 128),
+    sigma=(3.46, 4.0),
+    simcc_split_ratio=2.0,
+    normalize=False,
+    use_dark=False,
+)
+small_rtmcc_head = dict(
+    rtmcc_head, input_size=(96, 128), in_featuremap_size=(3, 4), decoder=small_simcc
 )
 
 # The losses of DWPose (Yang et al., https://arxiv.org/abs/2307.15880), for distillations, with official

@@ -25,7 +25,7 @@ auto_scale_lr = dict(base_batch_size=1024)
 label = dict(
     type='SimCCLabel',
     input_size=(192, 256),
-    sigma=(4.9, 5.66),  # roots of an eighth of the input size
+    sigma=(4.9, 5.66),
     simcc_split_ratio=2.0,
     normalize=False,
     use_dark=False,
@@ -35,6 +35,7 @@ model = dict(
     backbone=dict(_delete_=True, **_base_.cspnext),
     head=dict(
         _delete_=True,
+        out_channels=17,
         input_size=label['input_size'],
         in_featuremap_size=(6, 8),
         decoder=label,

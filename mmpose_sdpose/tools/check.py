@@ -69,7 +69,7 @@ OPENCV = tuple(
     f'opencv-{kind}python{less}' for kind in ('', 'contrib-') for less in ('', '-headless')
 )
 NUMPY_1 = 'pip install "numpy<2"'
-PKG_RESOURCES = 'pip install "setuptools>=77.0.3,<81"'
+PKG_RESOURCES = 'pip install "setuptools>=77.0.3,<80.9"'
 HEADLESS = 'pip uninstall -y opencv-python && pip install "opencv-python-headless<4.12"'
 COMPILED_MMCV = 'pip uninstall -y mmcv-lite mmcv && pip install --no-build-isolation mmcv==2.1.0'
 MIM = (

@@ -14,7 +14,7 @@ from mmpose_sdpose.checkpoint import (
     write_checkpoint,
 )
 from mmpose_sdpose.configs import build_model, coco_configs, find_config
-from mmpose_sdpose.official_checkpoint import convert_state_dict
+from mmpose_sdpose.official_checkpoint import convert_state_dict, has_official_head
 from mmpose_sdpose.tools.console import fail
 
 
@@ -34,6 +34,11 @@ def convert(src: str, config: str | None) -> tuple[Path, dict]:
         ValueError: If no config, or the one given, fits the weights, or no model can use them.
     """
     official = read_state_dict(src)
+    if not has_official_head(official):
+        raise ValueError(
+            f'{src} is no official file of SDPose, TokenPose or DistilPose: none of its weights is of '
+            f'their heads, the first is {next(iter(official))}'
+        )
     if faults := list_unusable(official):
         raise ValueError(unusable_weights(src, faults))
     if config is not None:

@@ -7,16 +7,20 @@ import sys
 from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.datasets.checks import DataError, check_data, raise_errors
+from mmpose_sdpose.datasets.checks import check_data, raise_errors
 from mmpose_sdpose.datasets.checks.settings import type_name
 from mmpose_sdpose.tools.console import fail
+from mmpose_sdpose.tools.quiet import Quiet
+from mmpose_sdpose.tools.run_report import RunReport
 
 import mmpose
 from mmengine.config import Config
+from rich.console import Console
 
 #: Every run through these tools has them, also with a config of MMPose's own.
 HOOKS = ('CheckDataHook', 'CheckpointGuardHook', 'CheckFiniteHook')
@@ -38,7 +42,7 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
     Raises:
         FileNotFoundError: If the installed MMPose does not carry the script.
     """
-    script = _load(name)
+    script, tool = _load(name), Path(name).stem
     merge_args = script.merge_args
 
     def merge_and_check(cfg: Config, args: Any) -> Config:
@@ -46,18 +50,36 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
         _check(cfg, stages)
         return cfg
 
+    console = Console(highlight=False)
+    report = RunReport(console)
     script.merge_args = merge_and_check
-    try:
-        script.main()
-    except DataError as error:
-        return fail(Path(name).stem, error)
+    with Quiet(console, _is_first_process()) as quiet:
+        script.Runner = quiet.runner(report)
+        try:
+            script.main()
+        except KeyboardInterrupt:
+            return fail(tool, report.interrupted(), 130)
+        except (OSError, ValueError, FloatingPointError) as error:
+            if not _is_meant(error):
+                raise
+            return fail(tool, error)
+        finally:
+            report.close()
     return 0
+
+
+def _is_meant(error: Exception) -> bool:
+    """Whether this package raised it, to say what the user is to do: no traceback says more."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return frame.f_globals.get('__name__', '').startswith('mmpose_sdpose.')
 
 
 def _check(cfg: Config, stages: Sequence[str]) -> None:
     hooks = list(cfg.get('custom_hooks') or [])
     has_hook = {type_name(hook) for hook in hooks}
     cfg.custom_hooks = hooks + [dict(type=hook) for hook in HOOKS if hook not in has_hook]
+    if stages == ['test']:
+        cfg.resume = False  # the config that a resumed training leaves says so
     if (
         _is_first_process()
     ):  # the others would read and say the same; warnings are the hook's to log

@@ -218,7 +218,7 @@ def _on_the_student(config: Config, options: dict) -> dict:
     """``model.head…`` and ``model.backbone…`` mean the student's, in a distillation too."""
     if 'student' not in config.model:
         return options
-    parts = ('model.head', 'model.backbone', 'model.test_cfg')
+    parts = ('model.head', 'model.backbone', 'model.train_cfg', 'model.test_cfg')
     return {
         'model.student' + key[len('model') :]
         if '.'.join(key.split('.')[:2]) in parts

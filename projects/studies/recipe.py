@@ -26,19 +26,23 @@ def with_recipe(model: Config, recipe: Config) -> Config:
 
     Args:
         model: Config that gives ``model`` and ``codec``.
-        recipe: Config that gives everything else; if it has a ``data_preprocessor``, that one, too, and
-            its ``encoder`` and ``input_size`` become the model's codec and the recipe's size.
+        recipe: Config that gives everything else. If it has a ``data_preprocessor``, also that, with the
+            model's codec in it; if it says ``same_heatmaps``, models of heatmaps have its codec.
 
     Raises:
-        ValueError: If a map of the model has no whole number of cells at the recipe's input size.
+        ValueError: If a map of the model has no whole number of cells at the recipe's input size, or
+            heatmaps have another size than the recipe's.
     """
     merged = deepcopy(recipe)
     target = tuple(recipe.codec.input_size)
     merged.codec = _replace(ConfigDict(codec=_codec(model)), target).codec
     merged.model = _replace(_without_start(model.model), target, tuple(_codec(model).input_size))
-    encoder = merged.codec
+    if recipe.get('same_heatmaps'):
+        merged.codec = _with_heatmaps(ConfigDict(decoder=merged.codec), recipe.codec).decoder
+        merged.model = _with_heatmaps(merged.model, recipe.codec)
     if 'data_preprocessor' in recipe:
-        _put_preprocessor(merged, recipe.data_preprocessor)
+        _put_preprocessor(merged, merged.pop('data_preprocessor'))
+    encoder = merged.codec
     for pipeline in _pipelines(merged):
         for transform in pipeline:
             if transform['type'] == 'TopdownAffine':
@@ -48,14 +52,30 @@ def with_recipe(model: Config, recipe: Config) -> Config:
     return merged
 
 
+def _with_heatmaps(node: Any, codec: ConfigDict) -> Any:
+    """A copy in which every decoder of heatmaps is this one."""
+    if isinstance(node, Mapping):
+        changed = ConfigDict({key: _with_heatmaps(value, codec) for key, value in node.items()})
+        old = changed.get('decoder') or {}
+        if 'heatmap_size' in old:
+            if tuple(old['heatmap_size']) != tuple(codec.heatmap_size):
+                raise ValueError(
+                    f'heatmaps of {tuple(old["heatmap_size"])} cells cannot be those of the recipe, '
+                    f'{tuple(codec.heatmap_size)}: leave same_heatmaps out of it'
+                )
+            changed.decoder = deepcopy(codec)
+        return changed
+    if isinstance(node, (list, tuple)):
+        return type(node)(_with_heatmaps(value, codec) for value in node)
+    return node
+
+
 def _put_preprocessor(config: Config, preprocessor: ConfigDict) -> None:
-    """The recipe's, with what it leaves to the model: mean and standard deviation of its pixels."""
+    """The recipe's, with what it leaves to the model: its codec, mean and deviation of its pixels."""
     model = config.model.get('student', config.model)
-    changed = {**model.get('data_preprocessor', {}), **deepcopy(preprocessor)}
-    if 'input_size' in changed:
-        changed['input_size'] = config.codec.input_size
-    if 'encoder' in changed:
-        changed['encoder'] = config.codec
+    changed = {**model.get('data_preprocessor', {}), **preprocessor}
+    if 'codec' in changed:
+        changed['codec'] = config.codec
     model.data_preprocessor = changed
 
 

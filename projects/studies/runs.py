@@ -99,7 +99,7 @@ def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Ev
 
 
 def _context() -> ForkContext | SpawnContext:
-    """Forked ones share one import of PyTorch, but have no CUDA once their parent asked for it."""
+    """Forked processes share one import of PyTorch, but have no CUDA once their parent asked for it."""
     can_fork = 'fork' in multiprocessing.get_all_start_methods()
     if can_fork and not torch.cuda.is_available():
         return multiprocessing.get_context('fork')

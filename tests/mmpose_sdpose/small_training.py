@@ -26,6 +26,8 @@ COUNT = itertools.count()
 class Points(Dataset):
     """Eight points; how they are seen is drawn anew each time, as augmentation does."""
 
+    metainfo: dict[str, Any] = {}
+
     def __len__(self) -> int:
         return 8
 
@@ -75,6 +77,7 @@ def small_runner(
     scores: Sequence[float] = (1.0, 2.0, 1.0, 3.0),
     workers: int = 0,
     checkpoint: dict | None = None,
+    kind: type[Runner] = Runner,
     **options: Any,
 ) -> Runner:
     """A training of as many epochs as there are scores; the same seed always."""
@@ -107,7 +110,7 @@ def small_runner(
         randomness=dict(seed=1),
     )
     torch.manual_seed(0)
-    metric.runner = Runner(model=Line(), **{**settings, **options})
+    metric.runner = kind(model=Line(), **{**settings, **options})
     return metric.runner
 
 

@@ -99,7 +99,12 @@ def test_mim_test_mmpose_prints_ap(workspace, trained):
 def test_mim_train_by_name_resumes(workspace, trained):
     options = ['--work-dir', 'trained', '--resume', '--cfg-options', *TINY]
     done = run(workspace, MIM, 'train', 'mmpose_sdpose', NAME, *options, 'train_cfg.max_epochs=2')
-    assert 'resumed epoch: 1' in done.stdout + done.stderr
+    steps = read_checkpoint(trained)['meta']['iter']
+    start = f'  starts from   {trained}: epoch 1, step {steps} (resumed)'
+    assert start.replace(f'{workspace}/', '') in done.stdout.splitlines()
+    assert 'mmengine - INFO' not in done.stdout and 'Average Precision' not in done.stdout
+    log = max((workspace / 'trained').glob('*/*.log')).read_text()
+    assert 'resumed epoch: 1' in log and 'Average Precision' in log
     assert (workspace / 'trained/epoch_2.pth').exists()
     assert read_checkpoint(workspace / 'trained/epoch_2.pth')['meta']['epoch'] == 2
 
@@ -120,6 +125,18 @@ def test_two_processes_on_gloo_train_one_model(workspace):
     assert not any(key.startswith('module.') for key in weights)
     log = next((workspace / 'gloo').glob('*/*.log')).read_text()
     assert 'Distributed training: True' in log
+
+
+@needs_wheel
+def test_of_two_processes_one_speaks(workspace):
+    gloo = ['--launcher', 'pytorch', '--gpus', '2', '--work-dir', 'speaks']
+    gloo += ['--cfg-options', 'env_cfg.dist_cfg.backend=gloo', *TINY]
+    done = run(workspace, MIM, 'train', 'mmpose_sdpose', NAME, *gloo)
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith('Training td-hm') for line in lines) == 1
+    assert '  device        2 processes, each on cpu, 1 thread' in lines
+    assert sum(line.startswith('epoch 1/1  loss ') for line in lines) == 1
+    assert 'mmengine' not in done.stdout.split('Training td-hm')[1]
 
 
 def test_a_distillation_resumes_and_leaves_the_plain_student(workspace, trained):

@@ -157,6 +157,19 @@ def test_a_published_detector_finds_most_people_of_coco(photos, detector_path):
     assert others <= 15
 
 
+def test_people_of_coco_by_detector_and_command(photos, detector_path, tmp_path):
+    folder = photos / 'coco_sample'
+    arguments = [folder, '--boxes', detector_path, '--json', '--out', tmp_path, '--threads', 1]
+    assert main([str(argument) for argument in arguments]) == 0
+    pictures = sorted(path.name for path in folder.glob('*.jpg'))
+    assert sorted(path.name for path in tmp_path.glob('*.jpg')) == pictures
+    people = json.loads((tmp_path / 'keypoints.json').read_text())
+    assert {person['file_name'] for person in people} == set(pictures)
+    truth = json.loads((folder / 'test_coco.json').read_text())
+    large = [entry for entry in truth['annotations'] if entry['area'] >= 96**2]
+    assert len(large) <= len(people) <= len(truth['annotations']) + 4
+
+
 def follow(clip: Path, detector_path: Path, out: Path, *options: str) -> Poses:
     arguments = [clip, '--boxes', detector_path, '--track', '--json', '--no-pictures', *options]
     assert main([str(argument) for argument in (*arguments, '--out', out, '--threads', 2)]) == 0

@@ -9,6 +9,7 @@ from projects.studies.recipe import set_length, with_recipe
 
 from .studies import DISTILLED_N, RECIPE, SDPOSE_N
 
+CSPNEXT = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 RTMPOSE = 'mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'
 
 
@@ -76,19 +77,36 @@ def test_the_recipe_is_left_as_it_was(recipe):
 
 def test_a_preprocessor_of_the_recipe_is_for_all_and_makes_each_models_targets(recipe):
     augmenting = Config(recipe.to_dict())
-    augmenting.data_preprocessor = dict(type='Augment', input_size=None, encoder=None, bgr_to_rgb=1)
+    augmenting.data_preprocessor = dict(type='Augment', codec=None, bgr_to_rgb=1)
     for name in (RTMPOSE, DISTILLED_N):
         model = read_config(name)
         config = with_recipe(model, augmenting)
         model, taught = (one.model.get('student', one.model) for one in (model, config))
+        assert 'data_preprocessor' not in config, 'MMEngine would give it to a distiller, too'
         assert taught.data_preprocessor == dict(
             type='Augment',
             mean=model.data_preprocessor.mean,
             std=model.data_preprocessor.std,
             bgr_to_rgb=1,
-            input_size=(64, 96),
-            encoder=config.codec,
+            codec=config.codec,
         )
+
+
+def test_heatmaps_of_all_are_the_recipes_where_it_says_so(recipe):
+    same = Config(dict(recipe.to_dict(), same_heatmaps=True))
+    for name in (SDPOSE_N, f'{CSPNEXT}cspnext-tiny_udp_8xb256-210e_coco-256x192.py'):
+        config = with_recipe(read_config(name), same)
+        assert config.codec == config.model.head.decoder == recipe.codec
+        assert encoders(config) == [recipe.codec]
+    distilled = with_recipe(read_config(DISTILLED_N), same)
+    assert distilled.codec.type == distilled.model.student.head.decoder.type == 'RegressionLabel'
+    assert distilled.model.teacher.head.decoder == recipe.codec
+    assert with_recipe(read_config(RTMPOSE), same).codec.type == 'SimCCLabel'
+    same.codec.heatmap_size = (8, 12)
+    with pytest.raises(
+        ValueError, match=r'of \(16, 24\) cells cannot be those of the recipe, \(8, 12\)'
+    ):
+        with_recipe(read_config(SDPOSE_N), same)
 
 
 def schedule() -> Config:

@@ -140,7 +140,7 @@ def test_a_run_that_another_process_has_in_hand_is_waited_for(tmp_path, training
 @pytest.mark.parametrize(('has_cuda', 'method'), [(False, 'fork'), (True, 'spawn')])
 def test_what_asked_for_cuda_is_not_forked(has_cuda, method, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: has_cuda)
-    assert runs._start_method() == method
+    assert runs._context().get_start_method() == method
 
 
 @pytest.fixture

@@ -66,8 +66,13 @@ def test_nobody_flips_on_photos_and_all_augment_alike(tmp_path):
         jobs = list_jobs(whole, whole.scales['photos'], tmp_path, seeds=1)
         models = [job.config.model.get('student', job.config.model) for job in jobs]
         assert [model.test_cfg.flip_test for model in models] == [False] * len(jobs)
-        pipelines = [job.config.train_dataloader.dataset.pipeline for job in jobs]
-        assert len({str(pipeline[:-2]) for pipeline in pipelines}) == 1, 'up to the targets'
+        loaders = [job.config.train_dataloader for job in jobs]
+        assert all(loader == loaders[0] for loader in loaders)
+        augmented = [{**model.data_preprocessor, 'codec': None} for model in models]
+        assert augmented[0]['type'] == 'DeviceAugmentation'
+        assert all(one == augmented[0] for one in augmented)
+        targets = [model.data_preprocessor.codec for model in models]
+        assert targets == [model.head.decoder for model in models]
 
 
 def test_the_student_of_photos_learns_from_the_network_that_is_trained(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-import mmpose_sdpose  # noqa: F401  registers the package
+from mmpose_sdpose.configs import configs_dir
 
 import pytest
 import torch
@@ -13,42 +13,12 @@ from mmengine.logging import MessageHub
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from .. import small_models
-from ..small_models import build, estimator, packed_batch
-
-SIZE, KEYPOINTS = (24, 32), 17
-CODEC = dict(type='SimCCLabel', input_size=SIZE, sigma=2.0, simcc_split_ratio=2.0, normalize=False)
+from ..small_models import PREPROCESSOR, build, packed_batch, rtmpose_model, with_simcc_labels
 
 
-def rtmpose(width: int) -> dict:
-    head = dict(
-        type='RTMCCHead',
-        in_channels=width,
-        out_channels=KEYPOINTS,
-        input_size=SIZE,
-        in_featuremap_size=(6, 8),
-        final_layer_kernel_size=3,
-        gau_cfg=dict(
-            hidden_dims=16, s=8, expansion_factor=2, dropout_rate=0.0, drop_path=0.0,
-            act_fn='SiLU', use_rel_bias=False, pos_enc=False,
-        ),
-        loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True),
-        decoder=CODEC,
-    )  # fmt: skip
-    return estimator(head, dict(type='StemNet', stem_channels=8, out_channels=width, num_blocks=1))
-
-
-def simcc_batch(model: nn.Module) -> dict:
-    packed = packed_batch(3, KEYPOINTS, size=SIZE)
-    numbers = torch.Generator().manual_seed(1)
-    for sample in packed['data_samples']:
-        labels = sample.gt_instance_labels
-        for axis, bins in (('x', 48), ('y', 64)):
-            target = torch.rand(1, KEYPOINTS, bins, generator=numbers)
-            labels.set_field(target, f'keypoint_{axis}_labels')
-        weights = torch.rand(1, KEYPOINTS, generator=numbers)
-        labels.set_field((weights > 0.3).float(), 'keypoint_weights')
-    return model.data_preprocessor(packed, training=True)
+def dwpose_losses() -> dict:
+    """As the configs have them."""
+    return Config.fromfile(configs_dir() / '_base_/rtmpose.py').dwpose_losses.to_dict()
 
 
 def theirs(tmp_path, student: dict, teacher: dict, **options) -> nn.Module:
@@ -71,7 +41,7 @@ def theirs(tmp_path, student: dict, teacher: dict, **options) -> nn.Module:
             student_cfg=files[0],
             teacher_cfg=files[1],
             distill_cfg=methods,
-            data_preprocessor=small_models.PREPROCESSOR,
+            data_preprocessor=PREPROCESSOR,
             **options,
         )
     )
@@ -90,13 +60,13 @@ def gradients(losses: dict[str, Tensor], module: nn.Module) -> list[Tensor]:
 
 @pytest.mark.parametrize('epoch', [0, 3])
 def test_the_first_stage(tmp_path, epoch):
-    student, teacher = rtmpose(8), rtmpose(16)
+    student, teacher = rtmpose_model(8), rtmpose_model(16)
     ours = build(
         dict(
             type='TopdownDistiller',
             student=student,
             teacher=teacher,
-            losses=_losses('configs/_base_/rtmpose.py'),
+            losses=dwpose_losses(),
             allow_untrained=True,
         )
     ).train()
@@ -109,7 +79,7 @@ def test_the_first_stage(tmp_path, epoch):
     dwpose.teacher.eval()  # which train() of theirs forgets
     at_epoch(epoch, 4)
     ours.loss_factors = dict.fromkeys(ours.loss_factors, 1 - epoch / 4)
-    batch = simcc_batch(ours)
+    batch = ours.data_preprocessor(with_simcc_labels(packed_batch(3)), training=True)
     expected, found = dwpose.loss(**copy.deepcopy(batch)), ours.loss(**batch)
     for name, their_name in (
         ('loss_kpt', 'loss_kpt'),
@@ -123,8 +93,3 @@ def test_the_first_stage(tmp_path, epoch):
         torch.testing.assert_close(gradients(found, our_part), gradients(expected, their_part))
     their_connector = dwpose.distill_losses['loss_fea'].align
     torch.testing.assert_close(gradients(found, connector), gradients(expected, their_connector))
-
-
-def _losses(base: str) -> dict:
-    """DWPose's losses as the configs have them."""
-    return Config.fromfile(base).dwpose_losses.to_dict()

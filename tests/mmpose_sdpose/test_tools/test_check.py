@@ -94,14 +94,14 @@ def environment(monkeypatch):
             dict(openmim='0.3.9'),
             "ModuleNotFoundError: No module named 'pkg_resources'",
             'broken',
-            'pip install "setuptools>=77.0.3,<81"',
+            'pip install "setuptools>=77.0.3,<80.9"',
         ),
         (
             'setuptools',
             dict(setuptools='82.0.0'),
             "ModuleNotFoundError: No module named 'pkg_resources'",
             'broken',
-            'pip install "setuptools>=77.0.3,<81"',
+            'pip install "setuptools>=77.0.3,<80.9"',
         ),
         (
             'matplotlib',

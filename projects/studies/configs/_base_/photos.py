@@ -55,7 +55,12 @@ photos = dict(
     about='LSPET (people in sport, 14 joints) at 128x96; the token models of ours: thin ResNet-18, 4 '
     'layers of 128 channels over 14 + 48 tokens, cross-entropy heatmaps; no flip test',
     recipe='{{fileDirname}}/recipe_photos_lspet-128x96.py',
-    options={'model.test_cfg.flip_test': False},
+    options={
+        'model.test_cfg.flip_test': False,
+        'model.train_cfg': dict(
+            compute_acc=False
+        ),  # it reads every heatmap back from the accelerator
+    },
     models=dict(
         sdpose=from_packaged,
         sdpose_untrained=dict(config=sdpose_lspet, start=first),
@@ -66,7 +71,7 @@ photos = dict(
         ),
         sdpose_quarter_batch=dict(
             from_packaged,
-            options={**_base_.packaged_backbone, 'train_dataloader.batch_size': 8},
+            options={**_base_.packaged_backbone, 'train_dataloader.batch_size': 16},
         ),
         sdpose_weak_distances=dict(
             from_packaged, options={**_base_.packaged_backbone, **_base_.hundredth}

@@ -1,0 +1,369 @@
+"""Measure the official weights of SDPose, TokenPose and DistilPose on COCO, beside what was published.
+
+Files are recognised by what is in them, whatever they are called, converted, and tested with detected
+and with ground-truth boxes. What is done is kept in the output folder and not done again: the same
+command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.checkpoint import write_checkpoint
+from mmpose_sdpose.configs import configs_dir, find_config
+from mmpose_sdpose.datasets.checks import DataError, check_data, raise_errors
+from mmpose_sdpose.tools.console import fail
+from mmpose_sdpose.tools.convert_checkpoint import convert
+from mmpose_sdpose.tools.quiet import Quiet
+from mmpose_sdpose.tools.run_report import RunReport
+
+import yaml
+from mmengine.config import Config, DictAction
+from rich.console import Console
+
+from sdpose_runtime.files import whole_file
+
+ANNOTATIONS = 'annotations/person_keypoints_val2017.json'
+BOXES = 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
+#: Where MMPose says how the detections are had.
+BOXES_FROM = 'https://mmpose.readthedocs.io/en/latest/dataset_zoo/2d_body_keypoint.html#coco'
+KINDS = ('detected', 'ground-truth')
+#: More than this, in points of AP, is said to differ.
+TOLERANCE = 0.3
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='reproduce', description=__doc__)
+    parser.add_argument(
+        'models', nargs='*', metavar='MODEL',
+        help='SDPose-T, TokenPose-S-V1, … or names of configs; default: all that WEIGHTS has',
+    )  # fmt: skip
+    parser.add_argument(
+        '--weights', type=Path, required=True, help='folder of official files, or one of them'
+    )
+    parser.add_argument('--data', type=Path, default=Path('data/coco'), help='COCO (%(default)s)')
+    parser.add_argument('--box-file', type=Path, help=f'detected boxes (DATA/{BOXES})')
+    parser.add_argument('--boxes', choices=[*KINDS, 'both'], default='both', help='%(default)s')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/reproduce'), help='%(default)s')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+        help='for every test, as in mim test: test_dataloader.batch_size=128',
+    )  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+class Impossible(ValueError):
+    """What is asked for cannot be done; says what is missing."""
+
+
+@dataclass(frozen=True)
+class Official:
+    """An official file that was recognised.
+
+    Args:
+        path: The file.
+        digest: Of its bytes.
+        config: Our config for it.
+        converted: Its weights under our names.
+    """
+
+    path: Path
+    digest: str
+    config: Path
+    converted: Path
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the model index says of a model: its name in the tables, and its AP if there is one."""
+
+    metafile: Path
+    entry: str
+    architecture: str
+    value: float | None
+
+
+class Reproduction:
+    """The steps; each one leaves a file by which it is not done again."""
+
+    def __init__(self, args: argparse.Namespace, console: Console) -> None:
+        self.args, self.console = args, console
+        self.out = args.out
+        self.kinds = KINDS if args.boxes == 'both' else (args.boxes,)
+        self.box_file = args.box_file or args.data / BOXES
+
+    def run(self) -> None:
+        self.check_files()
+        found = self.choose(self.recognise())
+        configs = {(file, kind): self.config(file, kind) for file in found for kind in self.kinds}
+        for cfg in configs.values():
+            raise_errors(check_data(cfg, ['test']))
+        figures = {}
+        for number, ((file, kind), cfg) in enumerate(configs.items(), 1):
+            title = f'{number}/{len(configs)}  {published(file.config).architecture}, {kind} boxes'
+            figures[file, kind] = self.measure(title, file, kind, cfg)
+        self.report(found, figures)
+
+    def say(self, text: str = '') -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def check_files(self) -> None:
+        annotations = self.args.data / ANNOTATIONS
+        if not annotations.is_file():
+            raise Impossible(f'no {annotations}: --data names the folder of COCO ({BOXES_FROM})')
+        if 'detected' in self.kinds and not self.box_file.is_file():
+            raise Impossible(
+                f'no detected boxes in {self.box_file}, with which the published AP were measured: '
+                f'get them as {BOXES_FROM} says, name them with --box-file, or measure with '
+                '--boxes ground-truth alone'
+            )
+
+    def recognise(self) -> list[Official]:
+        """What of the folder is an official file; says it of each."""
+        folder = self.args.weights
+        if not folder.exists():
+            raise Impossible(f'no folder {folder}: --weights names where the official files are')
+        paths = sorted(path for path in folder.rglob('*') if path.is_file())
+        paths = paths if folder.is_dir() else [folder]
+        self.say(f'{folder}: {len(paths)} file' + 's' * (len(paths) != 1))
+        found = []
+        for path in paths:
+            try:
+                file = self.converted(path)
+            except (OSError, ValueError) as error:
+                self.say(f'  {path.name}: left out, {_first_line(error)}')
+                continue
+            self.say(f'  {path.name}: {published(file.config).architecture}, {file.config.stem}')
+            found.append(file)
+        if not found:
+            raise Impossible(
+                f'no official weights of SDPose, TokenPose or DistilPose in {folder}: get them from '
+                'the links in github.com/MartyrPenink/SDPose and github.com/yshMars/DistilPose'
+            )
+        return found
+
+    def converted(self, path: Path) -> Official:
+        """A file under our names; converted once.
+
+        Raises:
+            ValueError: If it is no official file.
+        """
+        digest = digest_of(path)
+        folder = self.out / 'weights'
+        known = sorted(folder.glob(f'*.{digest}.pth'))
+        if not known:
+            config, state_dict = convert(str(path), None)
+            folder.mkdir(parents=True, exist_ok=True)
+            known = [folder / f'{config.stem}.{digest}.pth']
+            write_checkpoint(dict(state_dict=state_dict), known[0], overwrite=True)
+        return Official(path, digest, find_config(known[0].name.split('.')[0]), known[0])
+
+    def choose(self, found: list[Official]) -> list[Official]:
+        """Those that were asked for.
+
+        Raises:
+            Impossible: If one is not there.
+        """
+        names = {file: (file.config.stem, published(file.config).architecture) for file in found}
+        for wanted in map(_plain, self.args.models):
+            if not any(wanted in map(_plain, pair) for pair in names.values()):
+                have = ', '.join(sorted({architecture for _, architecture in names.values()}))
+                raise Impossible(f'no official weights of {wanted} in {self.args.weights}: {have}')
+        wanted = set(map(_plain, self.args.models))
+        return [file for file in found if not wanted or wanted & set(map(_plain, names[file]))]
+
+    def config(self, file: Official, kind: str) -> Config:
+        """The test of a file with boxes of a kind."""
+        cfg = Config.fromfile(file.config)
+        dataset = cfg.test_dataloader.dataset
+        dataset.data_root = str(self.args.data)
+        dataset.bbox_file = str(self.box_file) if kind == 'detected' else None
+        cfg.test_evaluator.ann_file = str(self.args.data / ANNOTATIONS)
+        cfg.load_from = str(file.converted)
+        cfg.work_dir = str(self.out / 'logs' / f'{file.config.stem}_{kind}')
+        # MMEngine keeps what has a name for as long as it runs: each test needs names of its own.
+        cfg.experiment_name = cfg.visualizer.name = f'{file.converted.stem}.{kind}'
+        cfg.merge_from_dict(self.args.cfg_options)
+        return cfg
+
+    def measure(self, title: str, file: Official, kind: str, cfg: Config) -> float:
+        """AP of a file; from an earlier run where weights, data and options are the same."""
+        path = self.out / 'results' / f'{file.config.stem}.{file.digest}.{kind}.json'
+        inputs = dict(
+            annotations=digest_of(self.args.data / ANNOTATIONS),
+            boxes=digest_of(self.box_file) if kind == 'detected' else None,
+            options={name: str(value) for name, value in self.args.cfg_options.items()},
+        )
+        if path.is_file():
+            known = json.loads(path.read_text())
+            if known['inputs'] == inputs:
+                self.say(f'{title}: AP {known["metrics"]["coco/AP"]:.3f}, from {path}')
+                return known['metrics']['coco/AP']
+        metrics = self.test(cfg)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = dict(inputs=inputs, file=str(file.path), metrics=metrics)
+        with whole_file(path) as stream:
+            stream.write(json.dumps(content, indent=1).encode())
+        self.say(f'{title}: AP {metrics["coco/AP"]:.3f}')
+        return metrics['coco/AP']
+
+    def test(self, cfg: Config) -> dict[str, float]:
+        report = RunReport(self.console, brief=True)
+        with Quiet(self.console) as quiet:
+            try:
+                return quiet.runner(report).from_cfg(cfg).test()
+            finally:
+                report.close()
+
+    def report(self, found: list[Official], figures: dict[tuple[Official, str], float]) -> None:
+        rows = [('AP on COCO val', 'published', *(f'{kind} boxes' for kind in self.kinds))]
+        for file in found:
+            model = published(file.config)
+            measured = [f'{figures[file, kind]:.3f}' for kind in self.kinds]
+            value = '' if model.value is None else f'{model.value:.3f}'
+            rows.append((f'{model.architecture} ({file.path.name})', value, *measured))
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        self.say()
+        for first, *others in rows:
+            cells = [f'{cell:>{width}}' for cell, width in zip(others, widths[1:])]
+            self.say('  '.join([f'{first:{widths[0]}}', *cells]))
+        self.say()
+        for line in self.differences(found, figures):
+            self.say(line)
+        for path in self.write_metafiles(found, figures):
+            self.say(f'the figures are written into {path}')
+
+    def differences(
+        self, found: list[Official], figures: dict[tuple[Official, str], float]
+    ) -> Iterator[str]:
+        """Where what was measured with detected boxes is not what was published."""
+        compared = [
+            (file, published(file.config), 100 * figures[file, 'detected'])
+            for file in found
+            if (file, 'detected') in figures and published(file.config).value is not None
+        ]
+        far = [
+            (file, model, measured - 100 * model.value)
+            for file, model, measured in compared
+            if round(abs(measured - 100 * model.value), 2) > TOLERANCE
+        ]
+        for file, model, points in far:
+            yield f'{model.architecture} ({file.path.name}) differs by {points:+.1f} points of AP'
+        if far:
+            yield (
+                'Published AP are of val2017, 5,000 images, with the detections of 56.4 AP: others '
+                'give other AP.'
+            )
+        elif compared:
+            yield f'None differs by more than {TOLERANCE} points of AP from what was published.'
+
+    def write_metafiles(
+        self, found: list[Official], figures: dict[tuple[Official, str], float]
+    ) -> Iterator[Path]:
+        """Copies of the metafiles that have the measured figures too."""
+        for metafile in dict.fromkeys(published(file.config).metafile for file in found):
+            text = metafile.read_text(encoding='utf-8')
+            for file in found:
+                model = published(file.config)
+                for kind in self.kinds if model.metafile == metafile else ():
+                    text = add_result(text, model.entry, figures[file, kind], self.note(file, kind))
+            target = self.out / metafile.parent.name / metafile.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(target) as stream:
+                stream.write(text.encode())
+            yield target
+
+    def note(self, file: Official, kind: str) -> dict[str, str]:
+        command = f'mim run mmpose_sdpose reproduce {published(file.config).architecture}'
+        command += f' --weights {self.args.weights} --data {self.args.data} --boxes {kind}'
+        return {
+            'Command': command,
+            'Note': f'official weights ({file.path.name}), {kind} boxes',
+        }
+
+
+@cache
+def published(config: Path) -> Published:
+    """What the model index says of a config's model; of a student, the AP that its distillation has."""
+    metafile = configs_dir() / 'body_2d_keypoint' / config.parents[1].name / 'metafile.yml'
+    models = yaml.safe_load(metafile.read_text(encoding='utf-8'))['Models']
+    own = next(model for model in models if model['Name'] == config.stem)
+    kin = [
+        model
+        for model in models
+        if all(
+            model['Metadata'][key] == own['Metadata'][key]
+            for key in ('Architecture', 'Training Data')
+        )
+    ]
+    values = {
+        model['Name']: result['Metrics']['AP published']
+        for model in [own, *kin]
+        for result in model.get('Results') or []
+        if 'AP published' in (result.get('Metrics') or {})
+    }
+    name, value = next(iter(values.items()), (config.stem, None))
+    return Published(metafile, name, own['Metadata']['Architecture'], value)
+
+
+def add_result(text: str, name: str, value: float, remarks: dict[str, str]) -> str:
+    """A metafile with one result more; all else stays as it is."""
+    lines = text.splitlines()
+    start = lines.index(f'  - Name: {name}')
+    after = (i for i in range(start + 1, len(lines)) if not lines[i].startswith('    '))
+    end = next(after, len(lines))
+    result = [
+        '      - Task: Body 2D Keypoint',
+        '        Dataset: COCO',
+        '        Metrics:',
+        f'          AP measured: {value:.3f}',
+        *(
+            f'        {key}: {json.dumps(text, ensure_ascii=False)}'
+            for key, text in remarks.items()
+        ),
+    ]
+    if '    Results:' not in lines[start:end]:
+        result.insert(0, '    Results:')
+    return '\n'.join([*lines[:end], *result, *lines[end:]]) + '\n'
+
+
+@cache
+def digest_of(path: Path) -> str:
+    """The first letters of a file's SHA-256."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()[:12]
+
+
+def _plain(name: str) -> str:
+    return Path(name).name.removesuffix('.py').lower()
+
+
+def _first_line(error: Any) -> str:
+    return str(error).splitlines()[0].rstrip(':')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parse_args(arguments)
+    try:
+        Reproduction(args, Console(highlight=False)).run()
+    except (DataError, Impossible, OSError) as error:
+        return fail('reproduce', error)
+    except KeyboardInterrupt:
+        return fail('reproduce', 'stopped; the same command goes on', 130)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

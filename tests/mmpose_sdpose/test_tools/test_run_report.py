@@ -1,0 +1,245 @@
+"""What a run tells the terminal, and what it keeps from it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from io import StringIO
+from pathlib import Path
+
+from mmpose_sdpose.tools import run_report
+from mmpose_sdpose.tools.quiet import Quiet
+from mmpose_sdpose.tools.run_report import Meter, RunReport
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from rich.console import Console
+from xtcocotools.coco import COCO
+
+from ..small_training import small_runner
+
+
+def terminal(is_one: bool = False) -> Console:
+    return Console(file=StringIO(), force_terminal=is_one, width=100, highlight=False)
+
+
+def text(console: Console) -> str:
+    return console.file.getvalue()
+
+
+def run(folder: Path, *hooks: Hook, is_first: bool = True, **options) -> str:
+    """A training of two epochs; what the terminal was told."""
+    console = terminal()
+    report = RunReport(console)
+    with Quiet(console, is_first) as hush:
+        options = {'log_level': 'INFO', 'scores': (0.5, 0.25), **options}
+        try:
+            small_runner(folder, hooks, kind=hush.runner(report), **options).train()
+        finally:
+            report.close()
+    return text(console)
+
+
+def log(folder: Path) -> str:
+    return ''.join(path.read_text() for path in sorted(folder.glob('*/*.log')))
+
+
+def test_a_training_begins_goes_on_and_ends_in_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = run(Path('w')).splitlines()
+    stamp = next((tmp_path / 'w').glob('*/vis_data')).parent.name
+    threads = torch.get_num_threads()
+    device = f'cpu, {threads} thread' + 's' * (threads > 1)
+    assert lines[0].startswith('Training small_')
+    expected = {
+        'model': 'Line',
+        'starts from': 'random weights',
+        'data': '8 samples (Points)',
+        'validated on': '8 samples (Points); every epoch',
+        'length': '2 epochs of 2 steps of 4 people',
+        'optimizer': 'Adam, learning rate 0.1 (MultiStepLR)',
+        'device': device,
+        'results in': 'w',
+        'log': f'w/{stamp}/{stamp}.log',
+    }
+    assert lines[1:10] == [f'  {name:14}{value}' for name, value in expected.items()]
+    assert re.fullmatch(
+        r'epoch 1/2  loss \S+  toy/AP 0.500 \(best so far\), \d:\d\d:\d\d left', lines[11]
+    )
+    assert re.fullmatch(r'epoch 2/2  loss \S+  toy/AP 0.250', lines[12])
+    assert re.fullmatch(r'Trained in 0:00:\d\d', lines[13])
+    ending = {
+        'best toy/AP': '0.500 after epoch 1',
+        'its checkpoint': 'w/best_toy_AP_epoch_1.pth',
+        'last checkpoint': 'w/epoch_2.pth',
+    }
+    assert lines[14:17] == [f'  {name:17}{value}' for name, value in ending.items()]
+    assert lines[17].split()[:4] == ['next', 'mim', 'test', 'mmpose_sdpose']
+    assert lines[17].endswith(' --checkpoint w/best_toy_AP_epoch_1.pth')
+    assert len(lines) == 18
+
+
+class Losses(Hook):
+    """Remembers every step's loss."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.seen.append(float(outputs['loss']))
+
+
+def test_an_epochs_line_has_its_mean_loss(tmp_path):
+    losses = Losses()
+    shown = re.findall(r'loss (\S+)  toy', run(tmp_path, losses))
+    means = torch.tensor(losses.seen).view(2, 2).mean(1)
+    assert len(set(losses.seen)) == 4
+    torch.testing.assert_close(torch.tensor([float(x) for x in shown]), means, rtol=1e-3, atol=0)
+
+
+def test_a_resumed_training_says_where_it_goes_on(tmp_path):
+    run(tmp_path, scores=(0.5, 0.25))
+    out = run(tmp_path, dict(type='CheckpointGuardHook'), scores=(0.5, 0.25, 0.4), resume=True)
+    assert f'{tmp_path}/epoch_2.pth: epoch 2, step 4 (resumed)' in out
+    assert 'epoch 3/3' in out and 'epoch 2/3' not in out
+    assert 'toy/AP 0.400\n' in out and 'best toy/AP      0.500 after epoch 1' in out
+    assert 'warning' not in out
+
+
+def test_without_validation_the_last_checkpoint_is_named(tmp_path):
+    off = dict(val_dataloader=None, val_cfg=None, val_evaluator=None)
+    out = run(tmp_path, checkpoint=dict(save_best=None), **off)
+    assert 'validated on  nothing' in out and 'best' not in out
+    assert re.search(rf'next .* --checkpoint {tmp_path}/epoch_2.pth\n', out)
+
+
+def test_a_test_ends_with_its_metrics(tmp_path):
+    run(tmp_path)
+    console = terminal()
+    report = RunReport(console)
+    with Quiet(console) as hush:
+        runner = small_runner(tmp_path / 'x')
+        tested = dict(
+            test_dataloader=dict(runner._val_dataloader),
+            test_cfg=dict(),
+            test_evaluator=[type(runner._val_evaluator[0])((0.123456, 1234.5))],
+        )
+        runner = small_runner(
+            tmp_path, kind=hush.runner(report), load_from=str(tmp_path / 'epoch_2.pth'), **tested
+        )
+        runner.test_evaluator.metrics[0].runner = type('Runner', (), dict(epoch=1))
+        runner.test()
+    out = text(console)
+    assert f'weights     {tmp_path}/epoch_2.pth' in out and 'metrics     Scores' in out
+    assert re.search(r'Tested in 0:00:\d\d\n  toy/AP  0.123\n  next    mim run mmpose_sdpose', out)
+
+
+def test_an_interrupted_training_says_how_to_go_on(tmp_path):
+    class Interrupt(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            if runner.iter == 3:
+                raise KeyboardInterrupt
+
+    console = terminal()
+    report = RunReport(console)
+    with Quiet(console) as hush, pytest.raises(KeyboardInterrupt):
+        small_runner(tmp_path, [Interrupt()], kind=hush.runner(report)).train()
+    assert report.interrupted() == (
+        f'stopped at step 3 of 8; --resume goes on from {tmp_path}/epoch_1.pth'
+    )
+    (tmp_path / 'epoch_1.pth').unlink()
+    assert report.interrupted().endswith('nothing was saved yet')
+    assert RunReport(console).interrupted() == 'stopped'
+
+
+class Talks(Hook):
+    """Says what MMEngine, PyTorch, the COCO tools and a user's own code may say."""
+
+    def before_train(self, runner):
+        runner.logger.info('a matter of course')
+        runner.logger.warning('"FileClient" will be deprecated in future.')
+        runner.logger.warning('two boxes are empty')
+        runner.logger.warning('first\nsecond\nthird\nfourth\nfifth')
+        warnings.warn('use this\ninstead: deprecated', FutureWarning, stacklevel=1)
+        warnings.warn('gamma is large', UserWarning, stacklevel=1)
+        print_log('loaded from a file')
+        COCO()
+        sys.stdout.write('my own\n')
+
+
+def test_the_log_has_what_the_terminal_has_not(tmp_path, capsys):
+    out, file = run(tmp_path, Talks()), log(tmp_path)
+    assert capsys.readouterr().out == 'my own\n'
+    assert 'warning: two boxes are empty\n' in out
+    assert f'warning: gamma is large ({__file__}:' in out
+    for matter in (
+        'a matter of course',
+        'loaded from a file',
+        'Hooks will be',
+        'System environment',
+    ):
+        assert matter in file and matter not in out
+    assert 'fifth' in file and 'fifth' not in out
+    log_file = next(tmp_path.glob('*/*.log'))
+    assert f'warning: first\nsecond\nthird\n(2 more lines in {log_file})\n' in out
+    assert 'deprecated' not in out + file.replace('-Wno-deprecated', '').replace(
+        '-DC10_NODEPRECATED', ''
+    )
+
+
+def test_other_processes_say_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run_report, 'is_main_process', lambda: False)
+    assert run(tmp_path, Warns(), is_first=False) == ''
+    assert capsys.readouterr().err == ''
+
+
+class Warns(Hook):
+    def before_train(self, runner):
+        warnings.warn('from another process', stacklevel=1)
+
+
+def test_what_was_changed_is_put_back():
+    before = warnings.showwarning
+    with Quiet(terminal()):
+        assert warnings.showwarning != before
+        COCO()
+    assert warnings.showwarning == before
+    assert not hasattr(__import__('xtcocotools.coco').coco, 'print')
+
+
+def test_a_terminal_has_a_bar_that_leaves_no_trace(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(run_report.time, 'monotonic', lambda: now[0])
+    console = terminal(True)
+    meter = Meter(console, 10, done=2)
+    for done in (3, 4):
+        now[0] += 10
+        meter.step(done, 'epoch 1/2')
+    assert meter.left == ', 0:01:00 left'
+    meter.close()
+    out = text(console)
+    assert '4/10' in out and '0:01:00 left' in out and 'epoch 1/2' in out
+    assert out.endswith('\x1b[2K')  # the line is wiped
+
+
+def test_elsewhere_a_line_comes_now_and_then(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(run_report.time, 'monotonic', lambda: now[0])
+    console = terminal()
+    meter = Meter(console, 1000, period_s=60)
+    for step in range(1, 1001):
+        now[0] += 1
+        meter.step(step, f'step {step}')
+        if step == 100:
+            meter.say('validated')
+    lines = text(console).splitlines()
+    assert lines[:4] == [
+        'step 60, 0:15:40 left',
+        'validated',
+        'step 160, 0:14:00 left',
+        'step 220, 0:13:00 left',
+    ]
+    assert len(lines) == 1 + 1 + 15
