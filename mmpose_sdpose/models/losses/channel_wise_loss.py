@@ -29,6 +29,15 @@ class ChannelWiseLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import ChannelWiseLoss
+        >>> loss = ChannelWiseLoss(temperature=4)
+        >>> student, teacher = torch.rand(2, 8, 16, 12), torch.rand(2, 32, 16, 12)
+        >>> loss.fit(student, teacher)
+        >>> bool(loss(student, teacher) > 0)
+        True
     """
 
     compares = 'features'

@@ -25,6 +25,15 @@ class FeatureLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is unknown or no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import FeatureLoss
+        >>> loss = FeatureLoss()
+        >>> student, teacher = torch.rand(2, 8, 16, 12), torch.rand(2, 32, 8, 6)
+        >>> loss.fit(student, teacher)  # makes the 1x1 connector from 8 to 32 channels
+        >>> bool(loss(student, teacher) > 0)
+        True
     """
 
     compares = 'features'

@@ -22,6 +22,15 @@ class HeatmapCrossEntropyLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import HeatmapCrossEntropyLoss
+        >>> target = torch.zeros(1, 1, 2, 2)
+        >>> target[0, 0, 0, 0] = 1
+        >>> loss = HeatmapCrossEntropyLoss()
+        >>> loss(20 * target, target, torch.ones(1, 1)) < loss(0 * target, target, torch.ones(1, 1))
+        tensor(True)
     """
 
     expects_logits = True

@@ -28,6 +28,15 @@ class HeatmapKLLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import HeatmapKLLoss
+        >>> teacher = torch.rand(1, 17, 32, 24)
+        >>> HeatmapKLLoss()(teacher, teacher)
+        tensor(0.)
+        >>> bool(HeatmapKLLoss()(torch.rand(1, 17, 32, 24), teacher) > 0)
+        True
     """
 
     compares = 'heatmaps'

@@ -31,6 +31,13 @@ class RelationalLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import RelationalLoss
+        >>> student, teacher = torch.rand(4, 8, 16, 12), torch.rand(4, 32)  # any shapes, as many images
+        >>> bool(RelationalLoss()(student, teacher) > 0)
+        True
     """
 
     compares = 'features'

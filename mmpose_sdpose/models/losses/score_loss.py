@@ -23,6 +23,15 @@ class ScoreLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``loss_weight`` is no finite number of at least 0.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import ScoreLoss
+        >>> heatmaps = torch.zeros(1, 1, 4, 4)
+        >>> heatmaps[0, 0, 2, 2] = 1  # the teacher is sure of the middle
+        >>> middle, score, weights = torch.full((1, 1, 2), 0.5), torch.ones(1, 1), torch.ones(1, 1)
+        >>> ScoreLoss()(middle, score, heatmaps, weights)
+        tensor(0.)
     """
 
     def __init__(self, loss_weight: float = 0.01) -> None:
@@ -54,6 +63,13 @@ class LocalizationScoreLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``sigma`` is not above 0, or another option no such thing.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import LocalizationScoreLoss
+        >>> middle, score, weights = torch.full((1, 1, 2), 0.5), torch.ones(1, 1), torch.ones(1, 1)
+        >>> float(LocalizationScoreLoss()(middle, score, middle, weights)) < 1e-3  # there, and sure of it
+        True
     """
 
     def __init__(

@@ -31,6 +31,13 @@ class SimCCDistributionLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import SimCCDistributionLoss
+        >>> x, y = torch.rand(1, 17, 384), torch.rand(1, 17, 512)
+        >>> SimCCDistributionLoss()((x, y), (x, y))
+        tensor(0.)
     """
 
     compares = 'simcc'

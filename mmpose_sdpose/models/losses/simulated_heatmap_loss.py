@@ -23,6 +23,15 @@ class SimulatedHeatmapLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``loss_weight`` is no finite number of at least 0.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import SimulatedHeatmapLoss
+        >>> from mmpose_sdpose.models.losses import simulate_heatmaps
+        >>> coordinates, sigmas = torch.rand(1, 17, 2), torch.full((1, 17, 2), 2.0)
+        >>> teacher = simulate_heatmaps(coordinates, sigmas, (64, 48))
+        >>> SimulatedHeatmapLoss()(coordinates, sigmas, teacher, torch.ones(1, 17))
+        tensor(0.)
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:

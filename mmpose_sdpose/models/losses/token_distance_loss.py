@@ -24,6 +24,13 @@ class TokenDistanceLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import TokenDistanceLoss
+        >>> student, teacher = torch.zeros(2, 17, 192), torch.ones(2, 17, 192)
+        >>> TokenDistanceLoss(loss_weight=0.5)(student, teacher)
+        tensor(0.5000)
     """
 
     def __init__(self, loss_weight: float = 5e-6, detach_teacher: bool = False) -> None:
