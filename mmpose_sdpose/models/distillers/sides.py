@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,8 @@ def listen(role: str, model: nn.Module, requests: Sequence[Request]) -> Iterator
         for request in requests:
             watch = find_quantity(request.name).watch
             if watch is not None and request not in seen:
-                seen[request] = stack.enter_context(watch(model, **dict(request.options)))
+                watching = _naming(role, request, watch(model, **dict(request.options)))
+                seen[request] = stack.enter_context(watching)
         yield heard
     if len(outputs) != 1:
         raise RuntimeError(
@@ -135,6 +136,16 @@ def listen(role: str, model: nn.Module, requests: Sequence[Request]) -> Iterator
             'register_adapter(…, method=…)'
         )
     heard.side = Side(role, model, _given(head, adapter, outputs[0]), seen)
+
+
+@contextmanager
+def _naming(role: str, request: Request, watching: AbstractContextManager) -> Iterator[Any]:
+    """Says of what is watched whose it is, where it cannot be."""
+    try:
+        with watching as seen:
+            yield seen
+    except ValueError as error:
+        raise ValueError(f'{request.name} of the {role}: {error}') from error
 
 
 def _given(head: nn.Module, adapter: Adapter, output: Any) -> Mapping[str, Any]:

@@ -50,6 +50,10 @@ class ModelConfig:
                 f"{role} ({given!r}) must be a model's config, with its type, or the name or path of a "
                 'config file'
             )
+        while (
+            self.model.get('type') == 'TopdownDistiller'
+        ):  # what a distillation made is its student
+            self.model = ModelConfig(role, self.model.student).model
 
     @property
     def metainfo(self) -> dict[str, Any] | None:
@@ -62,7 +66,8 @@ class ModelConfig:
 
     def use_udp(self, model: nn.Module) -> bool | None:
         """Whether people are cut out as UDP does; None if nothing says it."""
-        for step in self.whole.get('test_pipeline', ()) if self.whole else ():
+        loader = (self.whole or {}).get('test_dataloader', {})
+        for step in loader.get('dataset', {}).get('pipeline', ()):
             if step.get('type') == 'TopdownAffine':
                 return step.get('use_udp', False)
         codec = getattr(innermost(model.head), 'decoder', None)

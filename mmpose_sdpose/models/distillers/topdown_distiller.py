@@ -122,9 +122,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
         self._meet(student_config, teacher_config, keypoint_pairs)
         self.student_loss_weight = student_loss_weight
-        self.frozen = tuple(frozen)
-        for name in self.frozen:
-            find_module(self, name)[0].requires_grad_(False)
+        self._freeze(frozen)
         #: Whether checkpoints hold what is learned besides the student; a hook says so.
         self.state_is_kept = False
         if 'scores' in self.distillation_losses:
@@ -170,6 +168,14 @@ class TopdownDistiller(TopdownPoseEstimator):
     @property
     def _sides(self) -> list[tuple[str, nn.Module]]:
         return [('student', self), ('teacher', self.teacher)]
+
+    def _freeze(self, names: Sequence[str]) -> None:
+        for name in names:
+            try:
+                find_module(self, name)[0].requires_grad_(False)
+            except ValueError as error:
+                raise ValueError(f'frozen: {error}') from error
+        self.frozen = tuple(names)
 
     def init_weights(self) -> None:
         super().init_weights()

@@ -65,13 +65,23 @@ def module_output(model: nn.Module, module: str, **_: Any) -> Iterator[list[Any]
 
     def hook(_: nn.Module, __: Any, output: Any) -> None:
         if not outputs:
-            outputs.append(output if index is None else output[index])
+            outputs.append(_one_of(output, index, module))
 
     handle = found.register_forward_hook(hook)
     try:
         yield outputs
     finally:
         handle.remove()
+
+
+def _one_of(output: Any, index: int | None, path: str) -> Any:
+    """A value of an output; a tensor is the only one of its own."""
+    values = output if isinstance(output, (tuple, list)) else (output,)
+    if index is None:
+        return output
+    if not -len(values) <= index < len(values):
+        raise ValueError(f'{path}: it gives {len(values)} values, counted from 0')
+    return values[index]
 
 
 def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
@@ -88,7 +98,7 @@ def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
     modules = dict(model.named_modules())
     if name not in modules:
         names = [known for known in modules if known and known.count('.') <= name.count('.')]
-        raise ValueError(f'{type(model).__name__} has no module {name!r}{near(name, names)}')
+        raise ValueError(f'there is no module {name!r}{near(name, names)}')
     module = modules[name]
     if index is None or not isinstance(module, (nn.ModuleList, nn.Sequential)):
         return module, index

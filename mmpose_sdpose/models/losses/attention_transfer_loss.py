@@ -39,18 +39,11 @@ class AttentionTransferLoss(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from mmpose_sdpose.models import AttentionTransferLoss
-        >>> from mmpose_sdpose.models.layers import MultiCycleTransformer
-        >>> student, teacher = (
-        ...     MultiCycleTransformer(8, (6, 8), (2, 2), 17, dict(embed_dims=16, depth=depth, num_heads=2))
-        ...     for depth in (2, 4)
-        ... )
-        >>> feature_map = torch.rand(1, 8, 8, 6)
-        >>> (ours,) = student(feature_map, map_layers={1: [1, 2]})
-        >>> (theirs,) = teacher(feature_map, map_layers={1: [2, 4]})
-        >>> loss = AttentionTransferLoss(layer_pairs=[(1, 2), (2, 4)])
-        >>> bool(loss(ours.attention, theirs.attention) > 0)
-        True
+        >>> from mmpose_sdpose.models.layers import AttentionMaps
+        >>> from mmpose_sdpose.models.losses import AttentionTransferLoss
+        >>> maps = AttentionMaps({1: torch.rand(2, 4, 9, 9).softmax(-1)}, grid_size=(2, 3))
+        >>> round(AttentionTransferLoss(layer_pairs=[(1, 1)])(maps, maps).item(), 4)
+        0.0
     """
 
     def __init__(

@@ -33,11 +33,10 @@ class ChannelWiseLoss(nn.Module):
     Examples:
         >>> import torch
         >>> from mmpose_sdpose.models.losses import ChannelWiseLoss
-        >>> loss = ChannelWiseLoss(temperature=4)
-        >>> student, teacher = torch.rand(2, 8, 16, 12), torch.rand(2, 32, 16, 12)
-        >>> loss.fit(student, teacher)
-        >>> bool(loss(student, teacher) > 0)
-        True
+        >>> maps = torch.rand(2, 32, 8, 6)
+        >>> loss = ChannelWiseLoss(temperature=2.0)
+        >>> loss(maps, maps).item(), loss(maps + 1, maps).item() < 1e-6
+        (0.0, True)
     """
 
     compares = 'features'

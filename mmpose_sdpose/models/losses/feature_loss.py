@@ -29,11 +29,13 @@ class FeatureLoss(nn.Module):
     Examples:
         >>> import torch
         >>> from mmpose_sdpose.models.losses import FeatureLoss
+        >>> student, teacher = torch.rand(2, 32, 8, 6), torch.rand(2, 48, 16, 12)
         >>> loss = FeatureLoss()
-        >>> student, teacher = torch.rand(2, 8, 16, 12), torch.rand(2, 32, 8, 6)
-        >>> loss.fit(student, teacher)  # makes the 1x1 connector from 8 to 32 channels
-        >>> bool(loss(student, teacher) > 0)
-        True
+        >>> loss.fit(student, teacher)
+        >>> loss.align.connector
+        Conv2d(32, 48, kernel_size=(1, 1), stride=(1, 1))
+        >>> loss(student, teacher).shape
+        torch.Size([])
     """
 
     compares = 'features'

@@ -25,12 +25,12 @@ class HeatmapCrossEntropyLoss(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from mmpose_sdpose.models import HeatmapCrossEntropyLoss
-        >>> target = torch.zeros(1, 1, 2, 2)
-        >>> target[0, 0, 0, 0] = 1
+        >>> from mmpose_sdpose.models.losses import HeatmapCrossEntropyLoss
+        >>> target = torch.zeros(1, 17, 32, 24)
+        >>> target[..., 10, 5] = 1.0
         >>> loss = HeatmapCrossEntropyLoss()
-        >>> loss(20 * target, target, torch.ones(1, 1)) < loss(0 * target, target, torch.ones(1, 1))
-        tensor(True)
+        >>> bool(loss(20 * target, target) < 1e-4), bool(loss(0 * target, target) > 6)
+        (True, True)
     """
 
     expects_logits = True

@@ -35,8 +35,9 @@ class RelationalLoss(nn.Module):
     Examples:
         >>> import torch
         >>> from mmpose_sdpose.models.losses import RelationalLoss
-        >>> student, teacher = torch.rand(4, 8, 16, 12), torch.rand(4, 32)  # any shapes, as many images
-        >>> bool(RelationalLoss()(student, teacher) > 0)
+        >>> maps = torch.rand(4, 32, 8, 6)
+        >>> loss = RelationalLoss(normalize=False)
+        >>> bool(loss(3 * maps + 1, maps) < 1e-4)  # moved and enlarged: the same relations
         True
     """
 

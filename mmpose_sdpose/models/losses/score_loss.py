@@ -26,12 +26,11 @@ class ScoreLoss(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from mmpose_sdpose.models import ScoreLoss
-        >>> heatmaps = torch.zeros(1, 1, 4, 4)
-        >>> heatmaps[0, 0, 2, 2] = 1  # the teacher is sure of the middle
-        >>> middle, score, weights = torch.full((1, 1, 2), 0.5), torch.ones(1, 1), torch.ones(1, 1)
-        >>> ScoreLoss()(middle, score, heatmaps, weights)
-        tensor(0.)
+        >>> from mmpose_sdpose.models.losses import ScoreLoss
+        >>> heatmaps = torch.full((1, 17, 32, 24), 0.25)
+        >>> coordinates, scores = torch.rand(1, 17, 2), torch.full((1, 17), 0.75)
+        >>> ScoreLoss(loss_weight=1.0)(coordinates, scores, heatmaps, torch.ones(1, 17)).item()
+        0.5
     """
 
     def __init__(self, loss_weight: float = 0.01) -> None:
@@ -66,10 +65,10 @@ class LocalizationScoreLoss(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from mmpose_sdpose.models import LocalizationScoreLoss
-        >>> middle, score, weights = torch.full((1, 1, 2), 0.5), torch.ones(1, 1), torch.ones(1, 1)
-        >>> float(LocalizationScoreLoss()(middle, score, middle, weights)) < 1e-3  # there, and sure of it
-        True
+        >>> from mmpose_sdpose.models.losses import LocalizationScoreLoss
+        >>> target, sure = torch.rand(1, 17, 2), torch.ones(1, 17)
+        >>> LocalizationScoreLoss()(target, sure, target, torch.ones(1, 17)).item()
+        0.0
     """
 
     def __init__(

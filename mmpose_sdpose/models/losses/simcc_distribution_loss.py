@@ -35,9 +35,10 @@ class SimCCDistributionLoss(nn.Module):
     Examples:
         >>> import torch
         >>> from mmpose_sdpose.models.losses import SimCCDistributionLoss
-        >>> x, y = torch.rand(1, 17, 384), torch.rand(1, 17, 512)
-        >>> SimCCDistributionLoss()((x, y), (x, y))
-        tensor(0.)
+        >>> simcc = torch.rand(2, 17, 96), torch.rand(2, 17, 128)
+        >>> loss = SimCCDistributionLoss()
+        >>> loss(simcc, simcc, weights=torch.ones(2, 17)).item()
+        0.0
     """
 
     compares = 'simcc'

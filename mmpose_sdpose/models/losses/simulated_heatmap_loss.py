@@ -26,12 +26,11 @@ class SimulatedHeatmapLoss(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from mmpose_sdpose.models import SimulatedHeatmapLoss
-        >>> from mmpose_sdpose.models.losses import simulate_heatmaps
-        >>> coordinates, sigmas = torch.rand(1, 17, 2), torch.full((1, 17, 2), 2.0)
-        >>> teacher = simulate_heatmaps(coordinates, sigmas, (64, 48))
-        >>> SimulatedHeatmapLoss()(coordinates, sigmas, teacher, torch.ones(1, 17))
-        tensor(0.)
+        >>> from mmpose_sdpose.models.losses import SimulatedHeatmapLoss, simulate_heatmaps
+        >>> coordinates, sigmas = torch.rand(2, 17, 2), torch.full((2, 17, 2), 2.0)
+        >>> teacher = simulate_heatmaps(coordinates, sigmas, (32, 24))
+        >>> SimulatedHeatmapLoss()(coordinates, sigmas, teacher, torch.ones(2, 17)).item()
+        0.0
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:

@@ -27,10 +27,10 @@ class TokenDistanceLoss(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from mmpose_sdpose.models import TokenDistanceLoss
-        >>> student, teacher = torch.zeros(2, 17, 192), torch.ones(2, 17, 192)
-        >>> TokenDistanceLoss(loss_weight=0.5)(student, teacher)
-        tensor(0.5000)
+        >>> from mmpose_sdpose.models.losses import TokenDistanceLoss
+        >>> tokens = torch.rand(2, 17, 32)
+        >>> round(TokenDistanceLoss(loss_weight=0.5)(tokens, tokens + 2).item(), 4)
+        2.0
     """
 
     def __init__(self, loss_weight: float = 5e-6, detach_teacher: bool = False) -> None:
