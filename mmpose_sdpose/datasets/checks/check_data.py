@@ -58,7 +58,7 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
     source = cfg.get('data_source')
     origin = f'; the data comes from {source}' if source else ''
     for stage, dataset in datasets.items():
-        leaves = list(_leaves(dataset, f'{stage}_dataloader.dataset'))
+        leaves = list(leaves_of(dataset, f'{stage}_dataloader.dataset'))
         for leaf in leaves:
             findings += _check_leaf(leaf, origin)
         findings += _check_batch(loaders[stage], leaves, f'{stage}_dataloader')
@@ -110,11 +110,16 @@ class Leaf:
         return set(self.read().loaded)
 
 
-def _leaves(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
+def leaves_of(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
+    """The COCO-style data sets in a data set's config, which may wrap others.
+
+    Args:
+        place: Where the config has it.
+    """
     inner = inner_datasets(dataset)
     for number, part in enumerate(inner):
         name = f'datasets.{number}' if 'datasets' in dataset else 'dataset'
-        yield from _leaves(part, f'{place}.{name}')
+        yield from leaves_of(part, f'{place}.{name}')
     kind = dataset.get('type')
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     if inner or not isinstance(kind, type) or not issubclass(kind, BaseCocoStyleDataset):
