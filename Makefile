@@ -1,6 +1,11 @@
 # make demo   install into .venv, make a small data set, train, test, draw (work_dirs/demo/)
 # make test   install into .venv, lint, run the tests
+# make matrix which versions the packages work with: an environment after another, into docs/matrix.md
+#             (ENVIRONMENTS='runtime-3.9-*' for some of them)
+# make dist   build the files of a release into dist/, and try the wheel in an environment of its own
+# make docs   build the pages into site/, in an environment of its own
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
+SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -10,7 +15,7 @@ SOURCES := setup.py pyproject.toml model-index.yml README.md \
 	$(shell find mmpose_sdpose configs projects/runtime/sdpose_runtime projects/synthpose/sdpose_synth -type f \
 		-not -path '*/__pycache__/*' -not -path '*/.mim/*')
 
-.PHONY: install demo test test-slow check format clean
+.PHONY: install demo test test-slow check docs format matrix dist clean
 
 install: $(VENV)/.package
 
@@ -34,6 +39,7 @@ demo: install
 check: $(VENV)/.requirements
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	@TIMEFORMAT='types, in %R s'; time $(PY) -m mypy
 
 # Two processes of one thread each: most tests are too small to keep two threads busy.
 test: install check
@@ -42,9 +48,29 @@ test: install check
 test-slow: install
 	$(PY) -m pytest -m slow
 
+# Docstrings are read, not imported: neither PyTorch nor MMPose is needed.
+$(VENV)-docs/.requirements: requirements-docs.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
+docs: $(VENV)-docs/.requirements
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict --quiet
+
 format: $(VENV)/.requirements
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
+matrix: install
+	$(PY) .dev_scripts/update_matrix.py $(ENVIRONMENTS)
+
+# The wheel is built from the sdist, so that what is missing there is missed here.
+dist: $(VENV)/.requirements
+	rm -rf dist build
+	$(PY) -m build --no-isolation > /dev/null
+	$(PY) -m twine check --strict dist/*
+	MMPOSE_SDPOSE_DIST=$(abspath dist) $(PY) -m pytest -m 'slow or not slow' tests/test_dist.py
+	@wc -c dist/*
+
 clean:
-	rm -rf build *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -20,7 +20,7 @@ _WORDS = r'[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*'
 #: MMPose's ``{algorithm info}_{module info}_{training info}_{data info}``. As in MMPose's
 #: ``td-reg_res50_wingloss_8xb64-210e_wflw-256x256`` one part more may say how the same model is trained.
 _NAME = re.compile(
-    rf'(?P<model>td-(?:hm|reg)_{_WORDS})(?:_(?P<variant>{_WORDS}))?'
+    rf'(?P<model>td-(?:hm|reg|simcc)_{_WORDS})(?:_(?P<variant>{_WORDS}))?'
     rf'_(?P<rest>\d+xb\d+-\d+e_(?P<data>{_WORDS})-(?P<height>\d+)x(?P<width>\d+))'
 )
 
@@ -70,7 +70,7 @@ class Entry:
     @property
     def plain_name(self) -> str:
         """The config of the same network without the variant in how it is trained."""
-        return '{model}_{rest}'.format(**_NAME.fullmatch(self.name).groupdict())
+        return '{model}_{rest}'.format(**_parts(self.name))
 
 
 def read_index(root: str | Path) -> list[Entry]:
@@ -137,7 +137,7 @@ def _name_problems(configs: list[Path]) -> Iterator[str]:
         if not match:
             yield (
                 f'{path.stem}: not a name by the rules of MMPose, '
-                '{td-hm|td-reg}_{module}_{GPUs}xb{batch}-{epochs}e_{data}-{height}x{width}'
+                '{td-hm|td-reg|td-simcc}_{module}_{GPUs}xb{batch}-{epochs}e_{data}-{height}x{width}'
             )
         elif match['data'] != path.parent.name:
             yield f'{path.stem}: the name says {match["data"]}, the folder {path.parent.name}'
@@ -186,8 +186,20 @@ def _result_problems(result: dict[str, Any]) -> Iterator[str]:
         yield 'published and measured figures share a result: give each one its own'
 
 
+def _parts(name: str) -> dict[str, str]:
+    """The parts of a config's name.
+
+    Raises:
+        ValueError: If it is none of MMPose's.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f'{name} is no name of a config: {_NAME.pattern}')
+    return match.groupdict(default='')
+
+
 def _entry(metafile: str, model: dict) -> Entry:
-    metadata, match = model['Metadata'], _NAME.fullmatch(model['Name'])
+    metadata, parts = model['Metadata'], _parts(model['Name'])
     return Entry(
         name=model['Name'],
         config=model['Config'],
@@ -196,7 +208,7 @@ def _entry(metafile: str, model: dict) -> Entry:
         architecture=metadata['Architecture'],
         variant=metadata.get('Variant', ''),
         data=metadata['Training Data'],
-        size=f'{match["height"]}x{match["width"]}',
+        size=f'{parts["height"]}x{parts["width"]}',
         cost=tuple(metadata[key] for key in MEASURED),
         figures=tuple(
             Figure(

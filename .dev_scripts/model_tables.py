@@ -32,6 +32,9 @@ class Table:
         data: Training data of its models, in this order.
         by_config: A row for each config; otherwise one for each architecture.
         results: The columns of figures, as (data set, metric, kind); a data set of '' is the row's own.
+        architectures: Only these; all if empty.
+        sources: The page that says what the figures come from, if not this one, which then has only the
+            first count of GFLOPs and the last latency.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Table:
     data: tuple[str, ...]
     by_config: bool
     results: tuple[tuple[str, str, str], ...]
+    architectures: tuple[str, ...] = ()
+    sources: str = ''
 
 
 _OWN = (('', 'AP', 'published'), ('', 'AP', 'measured'))
@@ -49,8 +54,18 @@ _METHODS = ('SDPose', 'LADPose', 'DistilPose', 'TokenPose')
 END = '<!-- /models -->'
 TABLES = (
     Table(
-        name='overview',
+        name='short',
         page='README.md',
+        collections=_METHODS,
+        data=_PUBLISHED,
+        by_config=False,
+        results=tuple((data, 'AP', 'published') for data in _PUBLISHED),
+        architectures=('SDPose-T', 'SDPose-S-V1', 'SDPose-S-V2', 'SDPose-B', 'LADPose', 'DistilPose-S'),
+        sources='docs/models.md',
+    ),
+    Table(
+        name='overview',
+        page='docs/models.md',
         collections=_METHODS,
         data=_PUBLISHED,
         by_config=False,
@@ -60,7 +75,7 @@ TABLES = (
     ),
     Table(
         name='synthpose',
-        page='README.md',
+        page='docs/models.md',
         collections=(*_METHODS, 'SimpleBaseline2D'),
         data=('SynthPose',),
         by_config=True,
@@ -68,6 +83,14 @@ TABLES = (
     ),
     Table('sdpose', 'projects/sdpose/README.md', ('SDPose', 'TokenPose'), _PUBLISHED, True, _OWN),
     Table('ladpose', 'projects/ladpose/README.md', ('LADPose', 'DistilPose'), _PUBLISHED, True, _OWN),
+    Table(
+        name='distillation',
+        page='projects/distillation/README.md',
+        collections=('RTMPose', 'SimpleBaseline2D'),
+        data=('COCO', 'SynthPose', 'LSPET'),
+        by_config=True,
+        results=_OWN,
+    ),
 )  # fmt: skip
 
 
@@ -76,17 +99,17 @@ def render_table(table: Table, entries: Sequence[Entry], latencies: Latencies) -
     rows = _rows(table, entries)
     shown = [entry for row in rows for entry in row]
     columns = latencies.columns([row[0] for row in rows])
-    head = ['model', *(['config'] if table.by_config else []), 'params (M)', 'GFLOPs']
-    head += ['with attention', *columns.values()]
+    costs = ['params (M)', 'GFLOPs', 'with attention']
+    if table.sources:
+        costs, columns = costs[:2], dict([*columns.items()][-1:])
+    head = ['model', *costs, *columns.values()]
     head += [
         ' '.join(filter(None, (data, f'{metric},', kind))) for data, metric, kind in table.results
     ]
     lines = [head, ['---'] * len(head)]
     for row in rows:
-        cells = [_label(table, row[0])]
-        if table.by_config:
-            cells.append(f'[{row[0].name}]({_link(table, row[0].config)})')
-        cells += [f'{value:.3f}' for value in row[0].cost]
+        cells = [f'[{_label(table, row[0])}]({_link(table, row[0].config)})']
+        cells += [f'{value:.3f}' for value in row[0].cost[: len(costs)]]
         cells += [latencies.cell(row[0], setting) for setting in columns]
         cells += [_figures(table, row, *result) for result in table.results]
         lines.append(cells)
@@ -102,7 +125,9 @@ def _rows(table: Table, entries: Iterable[Entry]) -> list[list[Entry]]:
     chosen = [
         entry
         for entry in entries
-        if entry.collection in table.collections and entry.data in table.data
+        if entry.collection in table.collections
+        and entry.data in table.data
+        and (not table.architectures or entry.architecture in table.architectures)
     ]
     chosen.sort(key=lambda entry: table.collections.index(entry.collection))
     rows: dict[str, list[Entry]] = {}
@@ -140,12 +165,17 @@ def _link(table: Table, path: str) -> str:
 def _origins(
     table: Table, shown: list[Entry], latencies: Latencies, columns: dict[tuple, str]
 ) -> str:
+    if table.sources:
+        return (
+            f'Costs are *measured*, AP is *published*: [what each figure comes from]'
+            f'({_link(table, table.sources)}). A name leads to its config.'
+        )
     metafiles = sorted({entry.metafile for entry in shown})
     links = ', '.join(f'[{Path(name).parent.name}]({_link(table, name)})' for name in metafiles)
     sizes = ', '.join(sorted({entry.size for entry in shown}))
     lines = [
-        f'Parameters and GFLOPs are *measured* (one image, {sizes}): `mim run mmpose_sdpose get_flops`; '
-        f'they and AP are kept in the metafiles of {links}.'
+        f'A name leads to its config. Parameters and GFLOPs are *measured* (one image, {sizes}): '
+        f'`mim run mmpose_sdpose get_flops`; they and AP are kept in the metafiles of {links}.'
     ]
     lines += latencies.origins(columns, _link(table, latencies.path))
     for kind, sentence in (

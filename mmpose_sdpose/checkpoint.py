@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ READS_SAFELY = digit_version(torch.__version__) >= digit_version('2.6.0')
 TRAINING_ONLY = ('head.loss_module.', 'head.score_loss.', 'head.between_cycles.')
 #: Where a weight belongs that the model has no place for; what else a file holds is nobody's business.
 _PARTS = ('backbone.', 'neck.', 'head.')
+#: Weights of one row for each keypoint, by the end of their name -> the axis that counts keypoints. The
+#: last layer is that of MMPose's heatmap and SimCC heads.
+_KEYPOINT_AXES = {'.keypoint_tokens': 1, '.final_layer.weight': 0, '.final_layer.bias': 0}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -122,7 +125,8 @@ def weights_in(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, A
             f'the entries {sorted(map(str, checkpoint))[:8]}'
         )
     weights = OrderedDict((re.sub(r'^module\.', '', str(key)), found[key]) for key in found)
-    weights._metadata = getattr(found, '_metadata', {})  # versions of the modules that wrote it
+    # versions of the modules that wrote it, where PyTorch looks for them
+    vars(weights)['_metadata'] = getattr(found, '_metadata', {})
     return weights
 
 
@@ -197,6 +201,48 @@ def judge(found: Mapping[str, Any], model: nn.Module, training: bool = False) ->
         unusable=unusable,
         total=len(wanted),
     )
+
+
+def take_keypoints(
+    found: Mapping[str, Any], model: nn.Module, old: Sequence[str], new: Sequence[str]
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Weights that belong to single keypoints, for a model of other keypoints: each goes by its name.
+
+    A keypoint token, or the row of an output layer, of a keypoint that both have is taken over; those of
+    the others stay as the model has them.
+
+    Args:
+        found: As :func:`weights_in` gives it.
+        model: Whose keypoints are ``new``.
+        old: Names of the keypoints that the weights are of.
+        new: Names of the model's.
+
+    Returns:
+        The weights to load in place of those found, and the names of the keypoints taken over.
+    """
+    shared = [name for name in new if name in old]
+    from_rows, to_rows = (
+        torch.tensor([names.index(name) for name in shared], dtype=torch.long)
+        for names in (old, new)
+    )
+    taken = {}
+    for key, own in model.state_dict().items():
+        axis = next((axis for name, axis in _KEYPOINT_AXES.items() if key.endswith(name)), None)
+        value = found.get(key)
+        if axis is None or not isinstance(value, Tensor) or value.dim() != own.dim():
+            continue
+        if (value.shape[axis], own.shape[axis]) == (len(old), len(new)):
+            rows = value.to(own).index_select(axis, from_rows)
+            taken[key] = own.clone().index_copy_(axis, to_rows, rows)
+    return taken, shared if taken else []
+
+
+def keypoint_names_in(checkpoint: Mapping[str, Any]) -> list[str]:
+    """Names of the keypoints that a checkpoint was trained on, if it says so; [] otherwise."""
+    meta = checkpoint.get('meta')
+    data = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    names = data.get('keypoint_id2name') if isinstance(data, Mapping) else None
+    return [names[index] for index in sorted(names)] if isinstance(names, Mapping) else []
 
 
 def load_weights(model: nn.Module, checkpoint: str) -> None:

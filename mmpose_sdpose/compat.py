@@ -152,7 +152,8 @@ def _checkpoint_globals() -> list[Any]:
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
-    multiarray = (np.core if np.__version__.startswith('1.') else np._core).multiarray
+    core = 'numpy.core' if np.__version__.startswith('1.') else 'numpy._core'
+    multiarray: Any = importlib.import_module(f'{core}.multiarray')
     # NumPy 2 renamed the module: what was written under either version is read under both
     functions = [
         (function, f'numpy.{folder}.multiarray.{function.__name__}')
@@ -198,7 +199,7 @@ def refuse_config_in_checkpoint() -> None:
             )
         return init_model(self, cfg, weights, device)
 
-    _init_model.refuses = True
+    vars(_init_model)['refuses'] = True
     BaseInferencer._init_model = _init_model
 
 

@@ -42,7 +42,8 @@ def model_configs() -> list[Path]:
 
 def plain_configs() -> list[Path]:
     """Model configs without the variants that only train or test the same model in another way."""
-    return [path for path in model_configs() if re.match(r'td-(hm|reg)(_[^_]+){3}$', path.stem)]
+    plain = re.compile(r'td-(hm|reg|simcc)(_[^_]+){3}')
+    return [path for path in model_configs() if plain.fullmatch(path.stem)]
 
 
 def coco_configs(method: str) -> list[Path]:
@@ -116,3 +117,13 @@ def read_metainfo(config: Config) -> dict[str, Any]:
     if metainfo is None:
         raise ValueError('the config has no test_dataloader.dataset, which names the keypoints')
     return metainfo
+
+
+def keypoint_names_of(data: str) -> list[str]:
+    """Names of the keypoints of a data set that MMPose describes, in its order.
+
+    Args:
+        data: ``coco``, ``crowdpose``, … as MMPose calls it.
+    """
+    keypoints = get_config(f'mmpose::_base_/datasets/{data}.py').dataset_info.keypoint_info
+    return [keypoints[index]['name'] for index in sorted(keypoints, key=int)]

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from mmpose.models import TopdownPoseEstimator
+from torch import Tensor
 
 from .checkpoint import judge
 
@@ -43,7 +44,9 @@ def our_name(official: str) -> str | None:
     return None
 
 
-def convert_state_dict(official: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def convert_state_dict(
+    official: dict[str, Tensor], model: TopdownPoseEstimator
+) -> dict[str, Tensor]:
     """Weights of an official checkpoint under our names and in our shapes, checked against a model.
 
     Args:
@@ -54,12 +57,13 @@ def convert_state_dict(official: dict[str, Tensor], model: nn.Module) -> dict[st
         ValueError: Lists the entries that are unknown, missing or of another shape.
     """
     expected = model.state_dict()
-    converted, complaints = {}, []
+    converted: dict[str, Tensor] = {}
+    complaints: list[str] = []
     for key, value in official.items():
         name = our_name(key)
         if re.fullmatch(_POSITION, key):
             complaints += _check_position(key, value, model)
-        elif name not in expected:
+        elif name is None or name not in expected:
             complaints.append(f'unknown: {key}')
         else:
             converted[name] = _reshape(name, value, expected[name])
@@ -80,7 +84,7 @@ def _reshape(name: str, value: Tensor, expected: Tensor) -> Tensor:
     return value.reshape(embed_dims, rows, columns, channels).permute(0, 3, 1, 2).contiguous()
 
 
-def _check_position(key: str, table: Tensor, model: nn.Module) -> list[str]:
+def _check_position(key: str, table: Tensor, model: TopdownPoseEstimator) -> list[str]:
     """The position is a fixed table that we compute: nothing to convert, but it must be the same."""
     ours = model.head.mct.position[:, model.head.mct.num_keypoints :].to(table)
     if ours.shape != table.shape or not torch.allclose(ours, table, atol=1e-4):

@@ -21,6 +21,7 @@ custom_hooks = [
     dict(type='CheckpointGuardHook'),
     dict(type='CheckFiniteHook'),
     dict(type='EpochSeedHook'),
+    dict(type='DistillerStateHook'),
 ]
 
 data_mode = 'topdown'

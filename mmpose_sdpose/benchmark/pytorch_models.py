@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 
 import torch
 from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.model import revert_sync_batchnorm
+from mmengine.model import BaseModule, revert_sync_batchnorm
 from mmpose.models import TopdownPoseEstimator
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from torch import Tensor, nn
 
 from ..configs import build_model, input_size
@@ -50,7 +51,7 @@ def cost_of_config(source: str, all_cycles: bool = False) -> Complexity:
     return measure_complexity(EveryOutput(model) if all_cycles else model, input_size(source))
 
 
-def fill_with_random_weights(model: nn.Module) -> None:
+def fill_with_random_weights(model: BaseModule) -> None:
     """Initialise as for a training from nothing; no weights are fetched.
 
     Not left as constructed: activations that fade from layer to layer end in denormal numbers, with
@@ -86,7 +87,7 @@ def _dicts_in(value: object) -> Iterator[dict]:
             yield from _dicts_in(item)
 
 
-def _predictor(source: str, all_cycles: bool) -> nn.Module:
+def _predictor(source: str, all_cycles: bool) -> BasePoseEstimator:
     """The model of a config in evaluation mode, on the CPU."""
     try:
         model = revert_sync_batchnorm(build_model(source))
@@ -99,7 +100,7 @@ def _predictor(source: str, all_cycles: bool) -> nn.Module:
 
 
 def _pass_of(
-    model: nn.Module, config: Config, spec: Spec, size: tuple[int, int]
+    model: BasePoseEstimator, config: Config, spec: Spec, size: tuple[int, int]
 ) -> Callable[[], object]:
     """One pass of the scope asked for, on made-up data."""
     if spec.scope == 'network':
@@ -126,7 +127,7 @@ def _pass_of(
     return lambda: model.test_step(prepared())
 
 
-def compute_all_cycles(model: nn.Module) -> None:
+def compute_all_cycles(model: BasePoseEstimator) -> None:
     """Change a model in place so that it runs every cycle where the first one would do.
 
     The official SDPose code computes all cycles and their outputs in a test, too, and attention as
@@ -137,7 +138,7 @@ def compute_all_cycles(model: nn.Module) -> None:
         ValueError: If the model's head has a single cycle, or no cycles at all.
     """
     head = getattr(model, 'head', None)
-    if getattr(head, 'num_cycles', 1) < 2:
+    if head is None or getattr(head, 'num_cycles', 1) < 2:
         raise ValueError('its head has no second cycle')
     make_attention_explicit(model)
     model.to(memory_format=torch.contiguous_format)
@@ -151,7 +152,11 @@ def make_attention_explicit(model: nn.Module) -> None:
     """Change a model in place: attention is two products around a softmax, not one fused kernel."""
     for module in model.modules():
         if isinstance(module, TokenAttention):
-            module.forward = lambda tokens, own=module: own.with_map(tokens)[0]
+            vars(module)['forward'] = partial(_attend_explicitly, module)
+
+
+def _attend_explicitly(attention: TokenAttention, tokens: Tensor) -> Tensor:
+    return attention.with_map(tokens)[0]
 
 
 class EveryOutput(nn.Module):
@@ -161,7 +166,7 @@ class EveryOutput(nn.Module):
         model: As :func:`compute_all_cycles` left it.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: BasePoseEstimator) -> None:
         super().__init__()
         self.model = model
 

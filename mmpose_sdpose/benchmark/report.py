@@ -121,7 +121,10 @@ def _cells_of(result: Result) -> dict[str, str]:
     """A row's cells by the heading of their column."""
     spec, cost, ms = result.subject.spec, result.cost, result.median_ms
     batch = {'batch': str(spec.batch)}
-    network = {'input': _input_of(result), 'params\nM': cost and f'{cost.params / 1e6:.3f}'}
+    network = {
+        'input': _input_of(result),
+        'params\nM': f'{cost.params / 1e6:.3f}' if cost else '',
+    }
     memory = {'memory\nMB': _number(result.peak_memory_mb, '.0f')}
     if spec.scope == 'training':
         forward = ms('forward') / (ms('forward') + ms('backward'))
@@ -152,8 +155,8 @@ def _cells_of(result: Result) -> dict[str, str]:
         'engine': spec.engine.replace('runtime', ''),
         **batch,
         **network,
-        'GFLOPs': cost and f'{cost.published_flops / 1e9:.3f}',
-        'with\nattention': cost and f'{cost.flops_with_attention / 1e9:.3f}',
+        'GFLOPs': f'{cost.published_flops / 1e9:.3f}' if cost else '',
+        'with\nattention': f'{cost.flops_with_attention / 1e9:.3f}' if cost else '',
         'median\nms': f'{ms():.2f}',
         'p90\nms': f'{result.p90_ms:.2f}',
         'FPS': f'{result.fps:.1f}',

@@ -10,8 +10,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..configs import build_model, input_size
 from . import made_up_data
@@ -32,7 +33,7 @@ class TrainingStep:
         ValueError, RuntimeError, KeyError: If the pipeline cannot be built.
     """
 
-    def __init__(self, model: nn.Module, config: Config, spec: Spec) -> None:
+    def __init__(self, model: BasePoseEstimator, config: Config, spec: Spec) -> None:
         self.model = model
         self.device = spec.device
         self.options = spec.training
@@ -90,7 +91,7 @@ def training_subject(spec: Spec) -> Subject:
     return Subject(spec, input_size(spec.source), step.measure, notes)
 
 
-def _build(source: str, config: Config) -> nn.Module:
+def _build(source: str, config: Config) -> BasePoseEstimator:
     if 'teacher' not in config.model:
         return build_model(source)
     init_default_scope(config.get('default_scope', 'mmpose'))

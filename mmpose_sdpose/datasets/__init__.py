@@ -1,10 +1,12 @@
 """Transforms for ``mmpose.registry``, people in COCO files, and what is looked at before a run."""
 
 from .checks import check_data
+from .keep_boxes import KeepBoxes
 from .person_crop import PackPersonCrop
 from .transforms import RandomBodyCut, RandomLowResolution, RandomOccluder
 
 __all__ = [
+    'KeepBoxes',
     'PackPersonCrop',
     'RandomBodyCut',
     'RandomLowResolution',

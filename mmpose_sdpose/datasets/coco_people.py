@@ -58,16 +58,18 @@ class CocoPeople:
         self._say_doubts(content)
 
     def _add(self, person: dict, kinds: list[str]) -> None:
-        box, who = person.get('bbox'), f'{self.path}: annotation {short(person.get("id"))}'
+        who = f'{self.path}: annotation {short(person.get("id"))}'
         if 'bbox' not in person:
             self.left_out['without a box'] += 1
-        elif not is_box(box):
+            return
+        box = person['bbox']
+        if not is_box(box):
             raise WrongFile(f'{who} has {short(box)} as bbox: wanted are x, y, width, height')
-        elif _key(person['image_id']) not in self.people:
+        if _key(person['image_id']) not in self.people:
             raise WrongFile(
                 f'{who} is on image {short(person["image_id"])}, which the file does not list'
             )
-        elif _key(person.get('category_id', kinds[0])) not in kinds:
+        if _key(person.get('category_id', kinds[0])) not in kinds:
             self.left_out[f'of other categories than {some(kinds)}'] += 1
         elif person.get('iscrowd') or min(box[2:]) <= 0:
             self.left_out['crowds' if person.get('iscrowd') else 'without width or height'] += 1

@@ -12,9 +12,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.config import Config
-from mmengine.hub import get_config
 from scipy.io import loadmat
+
+from ..configs import keypoint_names_of
 
 #: The joints of ``joints.mat``, in its order, by CrowdPose's names.
 JOINTS = (
@@ -193,6 +193,4 @@ def _coco_file(entries: Sequence[tuple[dict, dict | None]]) -> dict[str, Any]:
 
 def crowdpose_names() -> list[str]:
     """CrowdPose's 14 keypoints, in MMPose's order."""
-    info: Config = get_config('mmpose::_base_/datasets/crowdpose.py')
-    keypoints = info.dataset_info.keypoint_info
-    return [keypoints[index]['name'] for index in sorted(keypoints, key=int)]
+    return keypoint_names_of('crowdpose')

@@ -16,8 +16,9 @@ class PackPersonCrop(BaseTransform):
 
     It is the whole pipeline of a training data set whose model has ``DeviceAugmentation``, which turns,
     scales and colours whole batches where the model is. A picture is read once and kept: a data set
-    that was shown once costs a loader next to nothing. Goes with ``collate_fn=dict(type='default_collate')``
-    in the loader; each worker keeps its own copy (3 bytes times ``size`` squared a person).
+    that was shown once costs a loader next to nothing. Such a loader needs
+    ``collate_fn=dict(type='default_collate')``; each of its workers keeps pictures of its own
+    (3 bytes times ``size`` squared a person).
 
     Args:
         size: Side of the picture in pixels.

@@ -34,6 +34,19 @@ class RandomBodyCut(BaseTransform):
 
     Raises:
         ValueError: If a probability, share or side is none.
+
+    Examples:
+        >>> import numpy as np
+        >>> from mmpose_sdpose.datasets import RandomBodyCut
+        >>> person = dict(
+        ...     img=np.full((200, 100, 3), 255, np.uint8),
+        ...     bbox=np.array([[10, 10, 90, 190]], np.float32),
+        ...     keypoints=np.random.uniform(20, 60, (1, 17, 2)),
+        ...     keypoints_visible=np.ones((1, 17)),
+        ... )
+        >>> cut = RandomBodyCut(prob=1, keep=(0.5, 0.5), sides=dict(bottom=1)).transform(person)
+        >>> cut['bbox'].tolist()
+        [[10.0, 10.0, 90.0, 100.0]]
     """
 
     def __init__(
@@ -108,6 +121,14 @@ class RandomLowResolution(BaseTransform):
 
     Raises:
         ValueError: If a probability or range is none.
+
+    Examples:
+        >>> import numpy as np
+        >>> from mmpose_sdpose.datasets import RandomLowResolution
+        >>> crop = np.random.randint(0, 256, (128, 96, 3), np.uint8)
+        >>> blurred = RandomLowResolution(prob=1).transform(dict(img=crop))['img']
+        >>> blurred.shape, bool(blurred.std() < crop.std())
+        ((128, 96, 3), True)
     """
 
     def __init__(
@@ -153,6 +174,15 @@ class RandomOccluder(BaseTransform):
 
     Raises:
         ValueError: If a probability, number or range is none.
+
+    Examples:
+        >>> import numpy as np
+        >>> from mmpose_sdpose.datasets import RandomOccluder
+        >>> occlude = RandomOccluder(prob=1)
+        >>> white, black = (np.full((128, 96, 3), grey, np.uint8) for grey in (255, 0))
+        >>> _ = occlude.transform(dict(img=white))  # the first crop has none to take pieces from
+        >>> bool(occlude.transform(dict(img=black))['img'].any())
+        True
     """
 
     def __init__(
@@ -191,7 +221,7 @@ class RandomOccluder(BaseTransform):
         if np.random.rand() < 0.5:
             mask[:] = 0
             middle, axes = (columns // 2, rows // 2), (columns // 2, rows // 2)
-            cv2.ellipse(mask, middle, axes, 0, 0, 360, 255, -1)
+            cv2.ellipse(mask, middle, axes, 0, 0, 360, (255,), -1)
         top = np.random.randint(-rows // 2, height - rows // 2)
         left = np.random.randint(-columns // 2, width - columns // 2)
         begin = max(0, -top), max(0, -left)

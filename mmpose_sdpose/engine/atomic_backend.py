@@ -12,6 +12,15 @@ class AtomicLocalBackend(LocalBackend):
 
     A training that runs into a full disk then leaves no half checkpoint. For checkpoints:
     ``default_hooks.checkpoint.backend_args=dict(backend='atomic')``.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from mmpose_sdpose.engine import AtomicLocalBackend
+        >>> path = Path(tempfile.mkdtemp(), 'weights.bin')
+        >>> AtomicLocalBackend().put(b'whole', path)
+        >>> path.read_bytes()
+        b'whole'
     """
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:

@@ -69,7 +69,8 @@ def _last_checkpoint(folder: Path) -> Path:
 
 
 def _number(path: Path) -> int:
-    return int(_NAME.fullmatch(path.name).group(2))
+    match = _NAME.fullmatch(path.name)
+    return int(match[2]) if match else 0
 
 
 def _is_after(path: Path, other: Path) -> bool:

@@ -36,6 +36,8 @@ def measure_complexity(model: nn.Module, input_size: tuple[int, int]) -> Complex
         input_size: Width and height of the input, in pixels.
     """
     width, height = input_size
+    # Counted first: eval() is where backbones freeze stages that a config does not train.
+    params = sum(p.numel() for p in model.parameters() if p.requires_grad)
     model = model.eval()
     parameter = next(model.parameters())
     image = torch.zeros(1, 3, height, width, dtype=parameter.dtype, device=parameter.device)
@@ -55,7 +57,7 @@ def measure_complexity(model: nn.Module, input_size: tuple[int, int]) -> Complex
     # Explicit attention shows as matrix products, fused attention as one operator.
     attention = counts['attention'] + counts['matmul'] + counts['bmm'] + counts['einsum']
     return Complexity(
-        params=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        params=params,
         published_flops=int(weights + elementwise),
         flops_with_attention=int(weights + attention),
     )

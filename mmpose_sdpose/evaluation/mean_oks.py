@@ -34,6 +34,17 @@ class MeanOKS(BaseMetric):
     Raises:
         ValueError: If ``bootstrap`` is negative or ``level`` is not between 0 and 1; from the
             evaluation, if the samples come without annotations, as those of detected boxes do.
+
+    Examples:
+        In a config, beside COCO's AP:
+
+        >>> from mmpose.registry import METRICS
+        >>> val_evaluator = [
+        ...     dict(type='CocoMetric', ann_file='data/coco/annotations/person_keypoints_val2017.json'),
+        ...     dict(type='MeanOKS'),
+        ... ]
+        >>> METRICS.build(val_evaluator[1]).level
+        0.95
     """
 
     default_prefix = 'oks'

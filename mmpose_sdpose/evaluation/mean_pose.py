@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
-from mmpose.registry import DATASETS, METRICS
+from mmpose.registry import DATASETS
 
 
 def mean_pose(dataset: BaseDataset) -> np.ndarray:
@@ -27,22 +28,22 @@ def mean_pose(dataset: BaseDataset) -> np.ndarray:
 def mean_pose_metrics(config: Config) -> dict[str, float]:
     """Evaluate the mean pose of a config's training people on its validation people and boxes.
 
-    Every person gets the same pose, put into the person's box, through the config's own metric.
+    Every person gets the same pose, put into the person's box, through the config's own metrics.
     """
     init_default_scope(config.get('default_scope', 'mmpose'))
     pose = mean_pose(_boxes_only(config.train_dataloader.dataset))
     people = _boxes_only(config.val_dataloader.dataset)
-    metric = METRICS.build(config.val_evaluator)
-    metric.dataset_meta = people.metainfo
-    metric.process({}, [_sample(person, pose) for person in people])
-    return metric.evaluate(size=len(people))
+    evaluator = Evaluator(config.val_evaluator)
+    evaluator.dataset_meta = people.metainfo
+    evaluator.process([_sample(person, pose) for person in people], {})
+    return evaluator.evaluate(size=len(people))
 
 
 def _boxes_only(dataset: dict) -> BaseDataset:
     """The data set without images: a box in, its centre and scale out."""
-    dataset = Config(dict(dataset=dataset)).dataset.copy()
-    dataset.pipeline = [dict(type='GetBBoxCenterScale')]
-    return DATASETS.build(dataset)
+    settings = Config(dict(dataset=dataset)).dataset.copy()
+    settings.pipeline = [dict(type='GetBBoxCenterScale')]
+    return DATASETS.build(settings)
 
 
 def _sample(person: dict, pose: np.ndarray) -> dict:
@@ -53,5 +54,11 @@ def _sample(person: dict, pose: np.ndarray) -> dict:
         pred_instances=dict(
             keypoints=keypoints[None], keypoint_scores=np.ones((1, len(pose)), np.float32)
         ),
-        gt_instances=dict(bbox_scores=person['bbox_score'], bbox_scales=person['bbox_scale']),
+        gt_instances=dict(
+            bboxes=person['bbox'],
+            bbox_scores=person['bbox_score'],
+            bbox_scales=person['bbox_scale'],
+            keypoints=person['keypoints'],
+            keypoints_visible=person['keypoints_visible'],
+        ),
     )

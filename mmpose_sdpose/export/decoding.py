@@ -7,7 +7,8 @@ them: these are mirrored back and both are averaged, as MMPose's heads do it, be
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import cv2
 import torch
@@ -24,6 +25,34 @@ CAN_BE_EXPORTED = (
 )
 
 
+#: Head -> what makes its decoding of (head, test_cfg, flip_indices).
+_REGISTERED: dict[type, Callable[[Any, Mapping, Sequence[int] | None], Decoding]] = {}
+
+
+def register_decoding(*heads: type) -> Callable[[Callable], Callable]:
+    """Name a function that makes the decoding of heads of these classes; the most specific one counts.
+
+    The function takes the head, the estimator's ``test_cfg`` and, for a flip test, where each keypoint
+    is found in a mirrored image (None without one). An export checks what it makes against the head's
+    own ``predict``.
+
+    Examples:
+        >>> from mmpose.models.heads import RegressionHead
+        >>> from mmpose_sdpose.export.decoding import CoordinateDecoding, register_decoding
+        >>> class OwnHead(RegressionHead):
+        ...     pass
+        >>> @register_decoding(OwnHead)
+        ... def decode_own(head, test_cfg, flip_indices):
+        ...     return CoordinateDecoding(head.decoder, flip_indices, shift_coords=True)
+    """
+
+    def register(make: Callable) -> Callable:
+        _REGISTERED.update(dict.fromkeys(heads, make))
+        return make
+
+    return register
+
+
 def decoding_of(
     head: nn.Module, test_cfg: Mapping, flip_indices: Sequence[int] | None = None
 ) -> Decoding:
@@ -38,11 +67,14 @@ def decoding_of(
         ExportNotPossible: If it is none of the heads and codecs that can be exported.
     """
     codec = getattr(head, 'decoder', None)
+    make = next((_REGISTERED[kind] for kind in type(head).__mro__ if kind in _REGISTERED), None)
     if test_cfg.get('output_keypoint_indices') is not None:
         raise ExportNotPossible(
             'test_cfg.output_keypoint_indices picks some of the keypoints, which is not exported: '
             'export all of them without it, or train a model of the fewer keypoints'
         )
+    if make is not None:
+        return make(head, test_cfg, flip_indices)
     if isinstance(head, HeatmapHead) and isinstance(codec, (MSRAHeatmap, UDPHeatmap)):
         return HeatmapDecoding(codec, flip_indices, test_cfg.get('shift_heatmap', False))
     if isinstance(head, (RTMCCHead, SimCCHead)) and isinstance(codec, SimCCLabel):
@@ -55,7 +87,7 @@ def decoding_of(
             return CoordinateDecoding(codec, flip_indices, test_cfg.get('shift_coords', False))
     raise ExportNotPossible(
         f'{type(head).__name__} with the codec {type(codec).__name__} cannot be exported; what can is '
-        + CAN_BE_EXPORTED
+        f'{CAN_BE_EXPORTED}, and heads of your own with register_decoding'
     )
 
 
@@ -70,6 +102,8 @@ class Decoding(nn.Module):
         input, scores (B, K)
     """
 
+    partners: Tensor
+
     def __init__(self, flip_indices: Sequence[int] | None) -> None:
         super().__init__()
         self.flips = flip_indices is not None
@@ -80,11 +114,11 @@ class Decoding(nn.Module):
         if not self.flips:
             return parts
         plain, mirrored = zip(*(part.unflatten(0, (2, -1)).unbind() for part in parts))
-        back = self.mirror_back(*(part.index_select(1, self.partners) for part in mirrored))
+        back = self.mirror_back([part.index_select(1, self.partners) for part in mirrored])
         return [(one + other) * 0.5 for one, other in zip(plain, back)]
 
     @abstractmethod
-    def mirror_back(self, *parts: Tensor) -> Sequence[Tensor]:
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
         """Of mirrored images, left and right swapped already: as they are in the plain ones."""
 
 
@@ -103,6 +137,8 @@ class HeatmapDecoding(Decoding):
         ExportNotPossible: For heatmaps combined with offsets.
     """
 
+    cell: Tensor
+
     def __init__(
         self,
         codec: MSRAHeatmap | UDPHeatmap,
@@ -117,8 +153,8 @@ class HeatmapDecoding(Decoding):
         spans = [size - isinstance(codec, UDPHeatmap) for size in (self.width, self.height)]
         self.register_buffer('cell', torch.tensor(codec.input_size) / torch.tensor(spans))
 
-    def mirror_back(self, heatmaps: Tensor) -> Sequence[Tensor]:
-        heatmaps = heatmaps.flip(-1)
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+        heatmaps = parts[0].flip(-1)
         if self.shift_heatmap:
             heatmaps = torch.cat([heatmaps[..., :1], heatmaps[..., :-1]], dim=-1)
         return (heatmaps,)
@@ -170,6 +206,12 @@ class NewtonRefinement(nn.Module):
     MARGIN = 0
     #: Added to dxx and dyy.
     EPSILON = 0.0
+
+    blur_rows: Tensor
+    blur_columns: Tensor
+    around_x: Tensor
+    around_y: Tensor
+    factors: Tensor
 
     def __init__(self, width: int, height: int, kernel_size: int) -> None:
         super().__init__()
@@ -253,6 +295,8 @@ class QuarterRefinement(nn.Module):
         as :class:`NewtonRefinement`
     """
 
+    around: Tensor
+
     def __init__(self, width: int, height: int) -> None:
         super().__init__()
         self.width, self.height = width, height
@@ -289,7 +333,8 @@ class SimCCDecoding(Decoding):
             )
         self.split_ratio = float(codec.simcc_split_ratio)
 
-    def mirror_back(self, columns: Tensor, rows: Tensor) -> Sequence[Tensor]:
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+        columns, rows = parts
         return columns.flip(-1), rows
 
     def forward(self, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -313,6 +358,8 @@ class CoordinateDecoding(Decoding):
         shift_coords: Whether mirrored coordinates are moved left by a pixel.
     """
 
+    size: Tensor
+
     def __init__(
         self, codec: RegressionLabel, flip_indices: Sequence[int] | None, shift_coords: bool
     ) -> None:
@@ -326,7 +373,8 @@ class CoordinateDecoding(Decoding):
         coordinates, scores = self.average(raw[..., :2], _scores(raw))
         return coordinates * self.size, scores
 
-    def mirror_back(self, coordinates: Tensor, scores: Tensor) -> Sequence[Tensor]:
+    def mirror_back(self, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+        coordinates, scores = parts
         x, y = coordinates.unbind(-1)
         return torch.stack([self.sum - x, y], dim=-1), scores
 

@@ -13,6 +13,7 @@ from mmpose.models import TopdownPoseEstimator
 from torch import Tensor, nn
 
 from sdpose_runtime.files import whole_file
+from sdpose_runtime.metadata_format import THRESHOLD
 
 from ..checkpoint import load_weights
 from ..configs import build_model, read_config, read_metainfo
@@ -21,7 +22,7 @@ from .graph import ExportNotPossible, OnnxSession, check_opset, check_packages, 
 from .inputs import InputMaker
 from .metadata import describe, write_entry
 from .network import Mirror, Network, pose_head
-from .quantise import to_half, to_int8
+from .quantise import store_half, to_half, to_int8
 from .verify import check_decoding, check_network, predict, raw_outputs
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Request:
     Args:
         config: Path or name of the config.
         checkpoint: File, URL or ``mmpose_sdpose://NAME.pth``.
-        precision: 'fp32', 'fp16' or 'int8'.
+        precision: 'fp32', 'fp16', 'fp16-weights' or 'int8'.
         flip_test: Whether the graph averages with the mirrored image.
         calibration: For 'int8': a folder of images, or a config that names training data.
         calibration_images: At most so many of them.
@@ -51,6 +52,7 @@ class Request:
             calibration, or made-up people.
         batch: Images in one run; None: any number.
         opset: Version of the operators.
+        threshold: Score from which on a keypoint counts as found.
     """
 
     config: str
@@ -62,6 +64,7 @@ class Request:
     images: str | None = None
     batch: int | None = 1
     opset: int = 18
+    threshold: float = THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def export(request: Request, say: Say = lambda step: None) -> Exported:
     config, model = read_config(request.config), read_model(request.config, request.checkpoint)
     flip_indices = read_metainfo(config)['flip_indices'] if request.flip_test else None
     decoding = decoding_of(pose_head(model), model.test_cfg or {}, flip_indices)
-    entry = describe(config, model, request.precision, request.flip_test)
+    entry = describe(config, model, request.precision, request.flip_test, request.threshold)
     say('reading images')
     maker = InputMaker(config, model)
     calibration = _calibration(request, maker)
@@ -142,7 +145,9 @@ def export(request: Request, say: Say = lambda step: None) -> Exported:
     graph = float_graph
     if request.precision == 'fp16':
         graph = parts.joined(to_half(parts.network))
-    elif request.precision == 'int8':
+    elif request.precision == 'fp16-weights':
+        graph = parts.joined(store_half(parts.network))
+    elif calibration is not None:
         graph = parts.joined(to_int8(parts.network, calibration.numpy()))
     write_entry(graph, entry)
 
@@ -180,6 +185,10 @@ def _calibration(request: Request, maker: InputMaker) -> Tensor | None:
     """What gives the ranges of activations in eight bits."""
     if request.precision != 'int8':
         return None
+    if request.calibration is None:
+        raise ExportNotPossible(
+            'int8 needs images to calibrate on: a folder, or a config that names training data'
+        )
     return maker.read(request.calibration, request.calibration_images, least=LEAST_IMAGES)
 
 

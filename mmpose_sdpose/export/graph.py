@@ -95,13 +95,31 @@ def trace(
         except torch.onnx.OnnxExporterError as error:
             reason = re.sub(r'\x1b\[\d*m', '', str(error)).strip().split('\n')[0]  # it is coloured
             raise ExportNotPossible(f'PyTorch could not export the model: {reason}') from error
+    if program is None:  # which only the older exporter gives
+        raise ExportNotPossible('PyTorch gave no model')
     proto = _without_notes(program.model_proto)
     written = {entry.domain: entry.version for entry in proto.opset_import}.get('')
     if written != opset:
         raise ExportNotPossible(
             f'PyTorch {torch.__version__} wrote opset {written} instead of {opset}: choose another'
         )
+    _compute_outputs(proto)
     return proto
+
+
+def _compute_outputs(proto: ModelProto) -> None:
+    """Let a node give each output: the exporter makes a stored weight of one that is always the same."""
+    from onnx import helper
+
+    weights = {weight.name: weight for weight in proto.graph.initializer}
+    for output in proto.graph.output:
+        if output.name in weights:
+            weights[output.name].name = f'{output.name}_constant'
+            node = helper.make_node('Identity', [f'{output.name}_constant'], [output.name])
+            proto.graph.node.append(node)
+    outputs = {output.name for output in proto.graph.output}
+    for note in [note for note in proto.graph.value_info if note.name in outputs]:
+        proto.graph.value_info.remove(note)  # what has one is renamed when graphs are joined
 
 
 def join(parts: dict[str, ModelProto]) -> ModelProto:
@@ -116,20 +134,20 @@ def join(parts: dict[str, ModelProto]) -> ModelProto:
     """
     from onnx import compose
 
-    joined = None
+    first, last = list(parts)[0], list(parts)[-1]
     newest = max(part.ir_version for part in parts.values())
+    renamed = []
     for name, part in parts.items():
-        last = name == list(parts)[-1]
-        part = compose.add_prefix(
-            part, f'{name}/', rename_inputs=joined is not None, rename_outputs=not last
+        prefixed = compose.add_prefix(
+            part, f'{name}/', rename_inputs=name != first, rename_outputs=name != last
         )
-        part.ir_version = newest
-        if joined is None:
-            joined = part
-        else:
-            pairs = zip(joined.graph.output, part.graph.input)
-            links = [(output.name, value.name) for output, value in pairs]
-            joined = compose.merge_models(joined, part, io_map=links)
+        prefixed.ir_version = newest
+        renamed.append(prefixed)
+    joined, *others = renamed
+    for part in others:
+        pairs = zip(joined.graph.output, part.graph.input)
+        links = [(output.name, value.name) for output, value in pairs]
+        joined = compose.merge_models(joined, part, io_map=links)
     for output in joined.graph.output:  # of as many images, which the exporter calls something else
         batch = joined.graph.input[0].type.tensor_type.shape.dim[0]
         output.type.tensor_type.shape.dim[0].CopyFrom(batch)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
+from mmengine.model import BaseDataPreprocessor
 from mmpose.models import TopdownPoseEstimator
-from torch import nn
 
-from sdpose_runtime.metadata_format import FORMAT, KEY
+from sdpose_runtime.metadata_format import FORMAT, KEY, THRESHOLD
 
 from ..configs import read_metainfo
 from ..version import __version__
@@ -51,26 +51,31 @@ def read_cropping(config: Config, input_size: tuple[int, int]) -> Cropping:
             'the test pipeline has no TopdownAffine, so it is not known how people are cut out: it has '
             + ', '.join(steps)
         )
-    affine, input_size = steps['TopdownAffine'], tuple(input_size)
-    if tuple(affine['input_size']) != input_size:
+    affine = steps['TopdownAffine']
+    if tuple(affine['input_size']) != tuple(input_size):
         raise ExportNotPossible(
-            f'the codec of the head has input_size={input_size}, but TopdownAffine in the test pipeline '
-            f'crops to {tuple(affine["input_size"])}: give both the same, as codec.input_size'
+            f'the codec of the head has input_size={tuple(input_size)}, but TopdownAffine in the test '
+            f'pipeline crops to {tuple(affine["input_size"])}: give both the same, as codec.input_size'
         )
     padding = steps.get('GetBBoxCenterScale', {}).get('padding', 1.25)
     return Cropping(float(padding), bool(affine.get('use_udp', False)))
 
 
 def describe(
-    config: Config, model: TopdownPoseEstimator, precision: str, flip_test: bool
+    config: Config,
+    model: TopdownPoseEstimator,
+    precision: str,
+    flip_test: bool,
+    threshold: float = THRESHOLD,
 ) -> dict[str, Any]:
     """The entry for a model.
 
     Args:
         config: The config that the model was built from.
         model: The model.
-        precision: 'fp32', 'fp16' or 'int8'.
+        precision: 'fp32', 'fp16', 'fp16-weights' or 'int8'.
         flip_test: Whether the graph averages with the mirrored image.
+        threshold: Score from which on a keypoint counts as found.
 
     Raises:
         ExportNotPossible: If the test pipeline crops in a way that the entry cannot say.
@@ -93,6 +98,7 @@ def describe(
         sigmas=[round(float(sigma), 6) for sigma in metainfo['sigmas']],
         precision=precision,
         dataset=metainfo['dataset_name'],
+        threshold=threshold,
     )
 
 
@@ -102,7 +108,7 @@ def write_entry(proto: ModelProto, entry: dict[str, Any]) -> None:
     proto.metadata_props.add(key=KEY, value=json.dumps(entry))
 
 
-def _normalisation(preprocessor: nn.Module) -> dict[str, Any]:
+def _normalisation(preprocessor: BaseDataPreprocessor) -> dict[str, Any]:
     """Mean and standard deviation of the channels, 0 and 1 where a model takes 0 to 255; their order."""
     mean, std = [0.0] * 3, [1.0] * 3
     if getattr(preprocessor, '_enable_normalize', False):

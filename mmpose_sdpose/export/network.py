@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 from mmpose.models import TopdownPoseEstimator
-from mmpose.models.heads import VisPredictHead
+from mmpose.models.heads import BaseHead, VisPredictHead
 from torch import Tensor, nn
 
 from ..models.heads import MCTHead, TokenHead
 from .token_graph import FoldedTokens
 
 
-def pose_head(model: TopdownPoseEstimator) -> nn.Module:
+def pose_head(model: TopdownPoseEstimator) -> BaseHead:
     """The head that predicts keypoints; of a ``VisPredictHead`` the one that it wraps."""
     return model.head.pose_head if isinstance(model.head, VisPredictHead) else model.head
 
@@ -33,12 +33,12 @@ class Network(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         feats = self.model.extract_feat(image)
-        raw = self.head(feats) if self.tokens is None else self.fold(feats)
+        raw = self.head(feats) if self.tokens is None else self.read(self.tokens(feats[-1]))
         return raw if isinstance(raw, tuple) else (raw,)
 
-    def fold(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """What a token head gives, by way of :class:`FoldedTokens`."""
-        head, tokens = self.head, self.tokens(feats[-1])
+    def read(self, tokens: Tensor) -> Tensor:
+        """What a token head gives for the keypoint tokens of :class:`FoldedTokens`."""
+        head = self.head
         # The head's layers on rows, as the encoder's; then as its own ``outputs_of`` has them.
         output = head.mlp(tokens.flatten(0, 1)).unflatten(0, (-1, tokens.shape[1]))
         if isinstance(head, MCTHead):

@@ -10,6 +10,7 @@ quantised with their bias in one node, those of three are not.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,9 @@ class FoldedTokens(nn.Module):
         (B, C, H, W) -> keypoint tokens (B, K, D)
     """
 
+    patches: Tensor
+    start: Tensor
+
     def __init__(self, mct: MultiCycleTransformer) -> None:
         super().__init__()
         self.num_keypoints = mct.num_keypoints
@@ -41,7 +45,8 @@ class FoldedTokens(nn.Module):
         self.stride = embed.stride
         start = mct.position[0].clone()
         start[: self.num_keypoints] += mct.keypoint_tokens[0].detach()
-        start[self.num_keypoints :] += embed.bias.detach()
+        if embed.bias is not None:
+            start[self.num_keypoints :] += embed.bias.detach()
         self.register_buffer('start', start)
         *early, last = mct.encoder.layers
         self.layers = nn.Sequential(
@@ -71,6 +76,10 @@ class FoldedLayer(nn.Module):
         (B * N, D) -> (B * N, D)
     """
 
+    qkv: Tensor
+    output: Tensor
+    after: Tensor
+
     def __init__(self, layer: TokenEncoderLayer, position: Tensor) -> None:
         super().__init__()
         self.norm1, self.norm2 = layer.norm1, layer.norm2
@@ -79,7 +88,7 @@ class FoldedLayer(nn.Module):
         qkv[: qkv.shape[1]] *= layer.attn.scale
         self.register_buffer('qkv', qkv.t().contiguous())
         self.proj = layer.attn.proj
-        self.hidden, _, output = layer.mlp
+        self.hidden, _, output = cast('tuple[nn.Linear, nn.GELU, nn.Linear]', tuple(layer.mlp))
         self.register_buffer('output', output.weight.detach().t().contiguous())
         self.register_buffer('after', output.bias.detach() + position)
 

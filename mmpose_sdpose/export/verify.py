@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -70,7 +71,7 @@ def predict(
     flips = flip_indices is not None
     feats = list(zip(*(part.chunk(2) for part in raw))) if flips else tuple(raw)
     metainfo = dict(input_size=head.decoder.input_size)
-    if flips:
+    if flip_indices is not None:
         metainfo.update(flip_indices=list(flip_indices))
     samples = [PoseDataSample(metainfo=metainfo)] * (len(raw[0]) // (1 + flips))
     test_cfg = dict(model.test_cfg or {}, flip_test=flips, output_heatmaps=False)
@@ -104,11 +105,11 @@ def check_network(graph: ModelProto, images: Tensor, expected: Sequence[Tensor])
 
 def largest_difference(found: np.ndarray, expected: Tensor) -> float:
     """Infinite where one is not a number; for outputs above 1 as share of the largest."""
-    expected = expected.numpy()
-    difference = abs(found - expected)
+    wanted = expected.numpy()
+    difference = abs(found - wanted)
     if not np.isfinite(difference).all():
         return np.inf
-    return float(difference.max() / max(1.0, abs(expected).max()))
+    return float(difference.max() / max(1.0, abs(wanted).max()))
 
 
 def check_decoding(
@@ -188,6 +189,10 @@ class PeopleToTest:
     loader: DataLoader
     evaluator: dict
 
+    @property
+    def dataset(self) -> BaseDataset:
+        return self.loader.dataset
+
 
 def read_test_data(config: Config) -> PeopleToTest:
     """The ``test_dataloader`` and ``test_evaluator`` of a config.
@@ -241,11 +246,13 @@ def evaluate(
         data: What it is tested on.
         progress: What to tell how far it is.
     """
-    evaluator, people = Evaluator(data.evaluator), data.loader.dataset
+    evaluator, people = Evaluator(data.evaluator), data.dataset
     evaluator.dataset_meta = people.metainfo
+    done = 0
     with torch.inference_mode():
-        for number, batch in enumerate(data.loader, start=1):
+        for batch in data.loader:
             evaluator.process(data_samples=model.test_step(batch), data_batch=batch)
+            done += len(batch['inputs'])
             if progress is not None:
-                progress(min(number * data.loader.batch_size, len(people)), len(people))
+                progress(done, len(people))
     return evaluator.evaluate(len(people))

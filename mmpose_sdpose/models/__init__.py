@@ -6,9 +6,14 @@ from .distillers import TopdownDistiller
 from .heads import MCTHead, TokenRegressionHead
 from .losses import (
     AttentionTransferLoss,
+    ChannelWiseLoss,
+    FeatureLoss,
     HeatmapCrossEntropyLoss,
+    HeatmapKLLoss,
     LocalizationScoreLoss,
+    RelationalLoss,
     ScoreLoss,
+    SimCCDistributionLoss,
     SimulatedHeatmapLoss,
     TokenDistanceLoss,
 )
@@ -16,13 +21,18 @@ from .losses import (
 __all__ = [
     'AttentionTransferLoss',
     'CAUNet',
+    'ChannelWiseLoss',
     'DeviceAugmentation',
+    'FeatureLoss',
     'HRNetThreeStage',
     'HeatmapCrossEntropyLoss',
+    'HeatmapKLLoss',
     'IdentityBackbone',
     'LocalizationScoreLoss',
     'MCTHead',
+    'RelationalLoss',
     'ScoreLoss',
+    'SimCCDistributionLoss',
     'SimulatedHeatmapLoss',
     'StemNet',
     'ThinResNet',

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from numbers import Integral, Real
 
 
@@ -103,3 +104,12 @@ def _check_finite(name: str, value: float) -> None:
         raise TypeError(f'{name} ({value!r}) must be a number')
     if not math.isfinite(value):
         raise ValueError(f'{name} ({value}) must be finite')
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """Where a name is unknown: which was meant, and what there is, to end a sentence with."""
+    names = sorted(names)
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f'; did you mean {" or ".join(close)}?'
+    return f'; choose from {names[:20]}{" …" * (len(names) > 20)}'

@@ -133,7 +133,7 @@ class Demo:
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
             ) as process,
         ):
-            for line in process.stdout:
+            for line in process.stdout or ():
                 file.write(line)
                 if 'Epoch(' in line:
                     CONSOLE.print('Epoch(' + line.split('Epoch(', 1)[1].rstrip(), soft_wrap=True)

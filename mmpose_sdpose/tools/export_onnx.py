@@ -36,6 +36,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from sdpose_runtime.files import whole_file
+from sdpose_runtime.metadata_format import THRESHOLD
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -52,6 +53,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'the COCO file of their boxes in it, or a config, whose training data is taken',
     )
     precision.add_argument('--fp16', action='store_true', help='half precision, for accelerators')
+    precision.add_argument(
+        '--fp16-weights',
+        action='store_true',
+        help='weights stored in half precision, computed with in float32: half the file, the same speed',
+    )
     parser.add_argument(
         '--calibration-images', type=int, default=64, metavar='N', help='for --int8 (%(default)s)'
     )
@@ -73,6 +79,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='N|dynamic',
         help='images in one run: a number (%(default)s), or dynamic for any',
     )
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        default=THRESHOLD,
+        metavar='SCORE',
+        help='written into the file: the score from which on the runtime draws a keypoint (%(default)s)',
+    )
     parser.add_argument('--opset', type=int, default=18, help='of the operators (%(default)s)')
     parser.add_argument(
         '--evaluate',
@@ -83,6 +96,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'the config itself), all with or without --flip-test',
     )
     args = parser.parse_args(argv)
+    if not np.isfinite(args.threshold):
+        parser.error(f'--threshold {args.threshold} must be a number')
     if args.calibration_images < LEAST_IMAGES:
         parser.error(f'--calibration-images {args.calibration_images}: at least {LEAST_IMAGES}')
     return args
@@ -102,13 +117,14 @@ def main(argv: list[str] | None = None) -> int:
     request = Request(
         config=args.config,
         checkpoint=args.checkpoint,
-        precision='int8' if args.int8 else 'fp16' if args.fp16 else 'fp32',
+        precision=_precision(args),
         flip_test=args.flip_test,
         calibration=args.int8,
         calibration_images=args.calibration_images,
         images=args.images,
         batch=args.batch,
         opset=args.opset,
+        threshold=args.threshold,
     )
     try:
         with _only_our_words():
@@ -125,6 +141,14 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return fail('export_onnx', 'stopped', 130)
     return 0
+
+
+def _precision(args: argparse.Namespace) -> str:
+    if args.int8:
+        return 'int8'
+    if args.fp16_weights:
+        return 'fp16-weights'
+    return 'fp16' if args.fp16 else 'fp32'
 
 
 def _test_data(args: argparse.Namespace) -> PeopleToTest | None:

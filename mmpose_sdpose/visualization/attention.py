@@ -13,7 +13,7 @@ from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor, nn
 
 from ..models.distillers import TopdownDistiller
-from ..models.distillers.knowledge import heatmap_frame
+from ..models.distillers.codecs import heatmap_frame
 from ..models.heads import TokenHead
 from ..models.layers import AttentionMaps
 from ..models.losses.simulated_heatmap_loss import simulate_heatmaps

@@ -85,7 +85,8 @@ class Panels:
 
     def _fine(self, point: np.ndarray) -> tuple[int, int]:
         """A position in the crop, in the panel's fractions of a pixel."""
-        return tuple(int(value) for value in np.rint(point * self.zoom * 2**_FINE))
+        x, y = np.rint(point * self.zoom * 2**_FINE)
+        return int(x), int(y)
 
 
 def draw_true(panel: np.ndarray, x: int, y: int, thick: int = 0) -> None:

@@ -36,7 +36,7 @@ _EXPLANATION = (
     'the brighter, the more the token takes from them; a panel that is dim all over looks everywhere '
     'alike. Percent: the part of its attention that goes to the image, not to other keypoints.'
 )
-_NOTE = dict(
+_NOTE: dict[str, Any] = dict(
     fontsize=7.5, color='white', path_effects=[withStroke(linewidth=2, foreground='black')]
 )
 
@@ -227,8 +227,8 @@ def _write_head(sheet: _Sheet, caption: str, lines: Sequence[str]) -> None:
     sheet.write(MARGIN, 52, textwrap.shorten(caption, letters, placeholder=' …'), fontsize=10)
     sheet.write(MARGIN, 64, '\n'.join(lines), va='top', linespacing=1.35)
     y = 82 + 17 * len(lines)
-    bar = np.tile(np.arange(256, dtype=np.uint8), (12, 1))
-    bar = cv2.applyColorMap(cv2.resize(bar, (110, 12)), ATTENTION_COLOURS)
+    levels = np.tile(np.arange(256, dtype=np.uint8), (12, 1))
+    bar = cv2.applyColorMap(cv2.resize(levels, (110, 12)), ATTENTION_COLOURS)
     sheet.write(MARGIN, y, 'attention: none', va='center')
     sheet.paste(MARGIN + 104, y - 6, bar)
     sheet.write(MARGIN + 220, y, 'much', va='center')

@@ -33,7 +33,7 @@ from rich.padding import Padding
 
 from sdpose_runtime.files import whole_file
 
-from .jobs import Job, list_jobs, metric
+from .jobs import Job, list_jobs, metric, optional_metric
 from .report import (
     markdown_table,
     plot_arms,
@@ -54,6 +54,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('study', nargs='?', help='name, or path of a study file; none: list them')
     parser.add_argument('--scale', default='micro', help='one of those listed (%(default)s)')
     parser.add_argument('--seeds', type=int, help='number of seeds; default: the scale says')
+    parser.add_argument(
+        '--epochs', type=int, help="instead of the recipe's; longer and shorter runs in proportion"
+    )
     parser.add_argument('--only', nargs='+', metavar='RUN', help='these runs, and those they need')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/studies'), help='%(default)s')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time (%(default)s)')
@@ -62,7 +65,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--list', action='store_true', help='show what is done, and run nothing')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='of every run')
     args = parser.parse_args()
-    for name in ('seeds', 'jobs', 'threads'):
+    for name in ('seeds', 'epochs', 'jobs', 'threads'):
         value = getattr(args, name)
         if value is not None and value < 1:
             parser.error(f'--{name} ({value}) must be at least 1')
@@ -80,7 +83,7 @@ def main() -> int:
             raise ValueError(f'no scale {args.scale}; {study.name} has {", ".join(study.scales)}')
         scale = study.scales[args.scale]
         seeds = args.seeds or scale.seeds
-        jobs = list_jobs(study, scale, args.out, seeds, args.only, args.cfg_options)
+        jobs = list_jobs(study, scale, args.out, seeds, args.only, args.cfg_options, args.epochs)
         if args.list:
             return show(jobs)
         return run(args, study, scale, jobs)
@@ -100,9 +103,8 @@ def list_studies() -> int:
 
 def show(jobs: list[Job]) -> int:
     for job in jobs:
-        result = job.result()
-        state = f'AP {metric(result["metrics"], "AP"):.3f}' if result else 'to do'
-        CONSOLE.print(f'{job.name:<40} {state:<10} {job.folder}', soft_wrap=True)
+        state = _figures(job.result()['metrics']) if job.done else 'to do'
+        CONSOLE.print(f'{job.name:<40} {state:<20} {job.folder}', soft_wrap=True)
     return 0
 
 
@@ -169,8 +171,14 @@ def _line(event: Event) -> str:
     if event.kind == 'failed':
         return f'{event.job.name}: FAILED: {event.why}'
     result = event.job.result()
-    ap, minutes = metric(result['metrics'], 'AP'), result['seconds'] / 60
-    return f'{event.job.name}: AP {ap:.3f} ({minutes:.1f} min)'
+    minutes = result['seconds'] / 60
+    return f'{event.job.name}: {_figures(result["metrics"])} ({minutes:.1f} min)'
+
+
+def _figures(metrics: dict[str, float]) -> str:
+    """AP, and PCK where it was measured."""
+    pck = optional_metric(metrics, 'PCK')
+    return f'AP {metric(metrics, "AP"):.3f}' + ('' if pck is None else f', PCK {pck:.3f}')
 
 
 def measure_latency(jobs: list[Job], device: str, threads: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from mmpose_sdpose.configs import read_config
 
 from mmengine.config import Config
 
-from .recipe import with_recipe
+from .recipe import set_length, with_recipe
 from .study import CHECKPOINT_OF, START, Arm, Scale, Study
 
 #: What a finished run leaves: its figures, and the weights that others start from or learn from.
@@ -52,10 +52,13 @@ class Job:
     def name(self) -> str:
         return f'{self.arm.name} seed {self.seed}'
 
-    def result(self) -> dict | None:
-        """What the finished run left, None if it is not finished."""
-        path = self.folder / RESULT
-        return json.loads(path.read_text()) if path.is_file() else None
+    def result(self) -> dict[str, Any]:
+        """What the finished run left.
+
+        Raises:
+            FileNotFoundError: If it is not finished.
+        """
+        return json.loads((self.folder / RESULT).read_text())
 
     @property
     def done(self) -> bool:
@@ -79,6 +82,12 @@ def metric(metrics: dict[str, float], name: str) -> float:
     return found[0]
 
 
+def optional_metric(metrics: dict[str, float], name: str) -> float | None:
+    """As :func:`metric`; None if there is no such one."""
+    there = any(key.rpartition('/')[2] == name for key in metrics)
+    return metric(metrics, name) if there else None
+
+
 def list_jobs(
     study: Study,
     scale: Scale,
@@ -86,6 +95,7 @@ def list_jobs(
     seeds: int,
     only: list[str] | None = None,
     options: dict | None = None,
+    epochs: int | None = None,
 ) -> list[Job]:
     """All jobs of a study at a scale, those that others need first; seed by seed.
 
@@ -98,11 +108,12 @@ def list_jobs(
         seeds: Number of seeds, from 1.
         only: Names of arms; default: all.
         options: Options of every run, over all others.
+        epochs: Instead of the recipe's; models that have more or fewer keep the proportion.
 
     Raises:
-        ValueError: If a config does not go with the scale's recipe, or a name is unknown.
+        ValueError: If a config does not go with the scale's recipe or the epochs, or a name is unknown.
     """
-    planner = _Planner(scale, out / scale.name, options or {})
+    planner = _Planner(scale, out / scale.name, options or {}, epochs)
     first: dict[str, Job] = {}  # a teacher is one for all seeds: what varies is what learns from it
     for seed in range(1, seeds + 1):
         for arm in study.select(only):
@@ -119,10 +130,12 @@ class _Planner:
         scale: The scale.
         root: Its folder. There is one in it for each config, named after the first arm that had it.
         options: Options of every run, over all others.
+        epochs: Instead of the recipe's.
     """
 
-    def __init__(self, scale: Scale, root: Path, options: dict) -> None:
+    def __init__(self, scale: Scale, root: Path, options: dict, epochs: int | None) -> None:
         self.scale, self.root, self.options = scale, root, options
+        self.epochs = epochs or _read(scale.recipe).train_cfg.max_epochs
         self.jobs: list[Job] = []
         there = sorted(root.glob('*-*'), reverse=True)
         self.homes = {path.name.rpartition('-')[2]: path for path in there}
@@ -139,7 +152,7 @@ class _Planner:
             from_start,
             self.options,
         )
-        job = self._make(arm, seed, model['config'], layers, needs, arm.name)
+        job = self._make(arm, seed, model, layers, needs, arm.name)
         self.jobs.append(job)
         return job
 
@@ -154,7 +167,7 @@ class _Planner:
         own = {key: arm.options[key] for key in arm.options if key.startswith('model.backbone')}
         start = Arm(f'{arm.name}_{START}', f'start of {arm.label}', arm.model, own)
         layers = (of_scale, model.get('options', {}), own, of_all)
-        job = self._make(start, seed, model['config'], layers, {}, START)
+        job = self._make(start, seed, model, layers, {}, START)
         for other in self.jobs:
             if other.folder == job.folder:
                 return other
@@ -165,28 +178,27 @@ class _Planner:
         self,
         arm: Arm,
         seed: int,
-        config: str,
+        model: dict,
         layers: Sequence[dict],
         needs: dict[str, Job],
         name: str,
     ) -> Job:
         """One training; its folder is called ``name`` unless its config has one."""
-        config, digest = _resolve(config, self.scale.recipe, layers, needs)
+        config = with_recipe(_read(model['config']), _read(self.scale.recipe))
+        set_length(config, self.epochs * model.get('length', 1))
+        resolved, digest = _resolve(config, layers, needs)
         home = self.homes.setdefault(digest, self.root / f'{name}-{digest}')
         folder = (home / f'seed{seed}').resolve()
-        config.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
-        return Job(arm, seed, config, folder, list(needs.values()), needs.get(START))
+        resolved.merge_from_dict({'randomness.seed': seed, 'work_dir': str(folder)})
+        return Job(arm, seed, resolved, folder, list(needs.values()), needs.get(START))
 
 
 def _without(options: dict, prefix: str) -> dict:
     return {key: value for key, value in options.items() if not key.startswith(prefix)}
 
 
-def _resolve(
-    name: str, recipe: str, layers: Sequence[dict], needs: dict[str, Job]
-) -> tuple[Config, str]:
-    """Config of a run, and a digest of all that its result depends on but the seed."""
-    config = with_recipe(_read(name), _read(recipe))
+def _resolve(config: Config, layers: Sequence[dict], needs: dict[str, Job]) -> tuple[Config, str]:
+    """Config of a run with its options, and a digest of all its result depends on but the seed."""
     for layer in layers:
         config.merge_from_dict(deepcopy(_on_the_student(config, layer)))  # it writes into it
     text = json.dumps(config.to_dict(), sort_keys=True, default=str)
@@ -206,7 +218,7 @@ def _on_the_student(config: Config, options: dict) -> dict:
     """``model.head…`` and ``model.backbone…`` mean the student's, in a distillation too."""
     if 'student' not in config.model:
         return options
-    parts = ('model.head', 'model.backbone', 'model.test_cfg')
+    parts = ('model.head', 'model.backbone', 'model.train_cfg', 'model.test_cfg')
     return {
         'model.student' + key[len('model') :]
         if '.'.join(key.split('.')[:2]) in parts

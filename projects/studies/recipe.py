@@ -14,6 +14,9 @@ from mmengine.config import Config, ConfigDict
 #: Sizes in cells of a map that follow the input's size, and lengths in those cells.
 _MAP_SIZES = ('heatmap_size', 'in_featuremap_size')
 
+#: What a schedule counts in epochs.
+_EPOCHS = ('begin', 'end', 'T_max')
+
 
 def with_recipe(model: Config, recipe: Config) -> Config:
     """The recipe's config with another config's model and codec, made for the recipe's input size.
@@ -23,15 +26,22 @@ def with_recipe(model: Config, recipe: Config) -> Config:
 
     Args:
         model: Config that gives ``model`` and ``codec``.
-        recipe: Config that gives everything else.
+        recipe: Config that gives everything else. If it has a ``data_preprocessor``, also that, with the
+            model's codec in it; if it says ``same_heatmaps``, models of heatmaps have its codec.
 
     Raises:
-        ValueError: If a map of the model has no whole number of cells at the recipe's input size.
+        ValueError: If a map of the model has no whole number of cells at the recipe's input size, or
+            heatmaps have another size than the recipe's.
     """
     merged = deepcopy(recipe)
     target = tuple(recipe.codec.input_size)
     merged.codec = _replace(ConfigDict(codec=_codec(model)), target).codec
     merged.model = _replace(_without_start(model.model), target, tuple(_codec(model).input_size))
+    if recipe.get('same_heatmaps'):
+        merged.codec = _with_heatmaps(ConfigDict(decoder=merged.codec), recipe.codec).decoder
+        merged.model = _with_heatmaps(merged.model, recipe.codec)
+    if 'data_preprocessor' in recipe:
+        _put_preprocessor(merged, merged.pop('data_preprocessor'))
     encoder = merged.codec
     for pipeline in _pipelines(merged):
         for transform in pipeline:
@@ -40,6 +50,57 @@ def with_recipe(model: Config, recipe: Config) -> Config:
             if transform['type'] == 'GenerateTarget':
                 transform['encoder'] = encoder
     return merged
+
+
+def _with_heatmaps(node: Any, codec: ConfigDict) -> Any:
+    """A copy in which every decoder of heatmaps is this one."""
+    if isinstance(node, Mapping):
+        changed = ConfigDict({key: _with_heatmaps(value, codec) for key, value in node.items()})
+        old = changed.get('decoder') or {}
+        if 'heatmap_size' in old:
+            if tuple(old['heatmap_size']) != tuple(codec.heatmap_size):
+                raise ValueError(
+                    f'heatmaps of {tuple(old["heatmap_size"])} cells cannot be those of the recipe, '
+                    f'{tuple(codec.heatmap_size)}: leave same_heatmaps out of it'
+                )
+            changed.decoder = deepcopy(codec)
+        return changed
+    if isinstance(node, (list, tuple)):
+        return type(node)(_with_heatmaps(value, codec) for value in node)
+    return node
+
+
+def _put_preprocessor(config: Config, preprocessor: ConfigDict) -> None:
+    """The recipe's, with what it leaves to the model: its codec, mean and deviation of its pixels."""
+    model = config.model.get('student', config.model)
+    changed = {**model.get('data_preprocessor', {}), **preprocessor}
+    if 'codec' in changed:
+        changed['codec'] = config.codec
+    model.data_preprocessor = changed
+
+
+def set_length(config: Config, epochs: float) -> None:
+    """Make a training longer or shorter; schedule and evaluations follow in proportion.
+
+    Args:
+        config: With a schedule by epochs.
+        epochs: How many.
+
+    Raises:
+        ValueError: If that is no whole number of them, 1 at least.
+    """
+    if epochs != int(epochs) or epochs < 1:
+        raise ValueError(f'{epochs:g} epochs: choose --epochs so that each run has a whole number')
+    factor = epochs / config.train_cfg.max_epochs
+    config.train_cfg.max_epochs = int(epochs)
+    config.train_cfg.val_interval = max(1, round(config.train_cfg.val_interval * factor))
+    for scheduler in config.param_scheduler:
+        if scheduler.get('by_epoch', True):
+            for key in _EPOCHS:
+                if key in scheduler:
+                    scheduler[key] = round(scheduler[key] * factor)
+            if 'milestones' in scheduler:
+                scheduler.milestones = [round(epoch * factor) for epoch in scheduler.milestones]
 
 
 def _codec(config: Config) -> ConfigDict:
@@ -85,13 +146,13 @@ def _replace(node: Any, target: tuple[int, int], size: tuple[int, int] | None = 
 def _scaled(
     key: str, cells: Any, size: tuple[int, int], target: tuple[int, int]
 ) -> tuple[int, int]:
-    scaled = tuple(cell * new / old for cell, new, old in zip(cells, target, size))
-    if any(value != int(value) or value < 1 for value in scaled):
+    width, height = (cell * new / old for cell, new, old in zip(cells, target, size))
+    if any(value != int(value) or value < 1 for value in (width, height)):
         raise ValueError(
-            f'{key} {tuple(cells)} at input {size} becomes {scaled} at {target}: choose a recipe whose '
-            'input is a multiple of the stride'
+            f'{key} {tuple(cells)} at input {size} becomes {(width, height)} at {target}: choose a '
+            'recipe whose input is a multiple of the stride'
         )
-    return tuple(int(value) for value in scaled)
+    return int(width), int(height)
 
 
 def _scaled_sigma(sigma: Any, size: tuple[int, int], target: tuple[int, int]) -> Any:

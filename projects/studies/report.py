@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,16 +14,22 @@ from matplotlib.figure import Figure
 
 from sdpose_runtime.files import whole_file
 
-from .jobs import Job, metric
+from .jobs import Job, metric, optional_metric
 from .study import Study
 
 COLUMNS = (
-    'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'start_ap',
-    'start_steps', 'steps', 'batch', 'params', 'flops', 'flops_with_attention', 'latency_ms',
-    'mean_pose_ap', 'seconds', 'torch', 'machine', 'command', 'options',
+    'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'pck',
+    'start_ap', 'start_steps', 'steps', 'batch', 'params', 'flops', 'flops_with_attention',
+    'latency_ms', 'mean_pose_ap', 'seconds', 'torch', 'machine', 'command', 'options',
 )  # fmt: skip
 #: Columns of numbers that not every run has.
-_OPTIONAL = {'start_ap': float, 'start_steps': 'Int64', 'latency_ms': float, 'seconds': float}
+_OPTIONAL = {
+    'pck': float,
+    'start_ap': float,
+    'start_steps': 'Int64',
+    'latency_ms': float,
+    'seconds': float,
+}
 _MARKERS = 'osD^v<>Ph*X'
 
 
@@ -45,8 +52,9 @@ def rows_of(
     done = [job for job in jobs if job.done and job.arm.name in order]
     rows = []
     for job in sorted(done, key=lambda job: (order[job.arm.name], job.seed)):
-        result, start = job.result(), job.start and job.start.result()
+        result, start = job.result(), job.start.result() if job.start else None
         metrics = result['metrics']
+        pck = optional_metric(metrics, 'PCK')
         row = dict(
             result,
             study=study.name,
@@ -59,6 +67,7 @@ def rows_of(
             ap=round(metric(metrics, 'AP'), 5),
             ap50=round(metric(metrics, 'AP .5'), 5),
             ar=round(metric(metrics, 'AR'), 5),
+            pck=None if pck is None else round(pck, 5),
             start_ap=round(metric(start['metrics'], 'AP'), 5) if start else None,
             start_steps=start['steps'] if start else None,
             latency_ms=latency_ms.get(job.arm.name),
@@ -95,7 +104,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
     To what the seeds have in common come ``aps``, their ``mean``, ``std`` (NaN for one seed) and
     ``spread`` from the smallest to the largest, the mean ``start_ap``, the ``gain`` over the mean of the
-    group's first arm (NaN for that one itself, or if it has no run) and a ``verdict`` on it, in words.
+    group's first arm (NaN for that one itself, or if it has no run) and a ``verdict`` on it, in words;
+    ``pck`` is the mean, and ``pck_std`` the standard deviation.
     """
     seeds = rows.groupby('run', sort=False)
     ap = seeds['ap']
@@ -104,28 +114,41 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
         mean=ap.mean(),
         std=ap.std(),
         spread=ap.max() - ap.min(),
+        pck=seeds['pck'].mean(),
+        pck_std=seeds['pck'].std(),
         start_ap=seeds['start_ap'].mean(),
     )
     references = arms.reindex(arms['reference'])
     is_first = arms.index == arms['reference']
     arms['gain'] = (arms['mean'] - references['mean'].to_numpy()).mask(is_first)
-    pairs = zip(arms.itertuples(), references.itertuples())
-    arms['verdict'] = [_verdict(arm, reference) for arm, reference in pairs]
+    verdicts = [
+        _verdict(arm.gain, _Seeds(arm.mean, arm.std, arm.spread), _Seeds(*reference))
+        for arm, reference in zip(
+            arms.itertuples(), references[['mean', 'std', 'spread']].itertuples(index=False)
+        )
+    ]
+    arms['verdict'] = pd.Series(verdicts, arms.index).mask(is_first, '')
     return arms
 
 
-def _verdict(arm: tuple, reference: tuple) -> str:
+class _Seeds(NamedTuple):
+    """AP over an arm's seeds; NaN where there are none, or too few."""
+
+    mean: float
+    std: float
+    spread: float
+
+
+def _verdict(gain: float, arm: _Seeds, reference: _Seeds) -> str:
     """Whether a difference is more than seeds make."""
-    if arm.Index == arm.reference:
-        return ''
     if pd.isna(reference.mean):
         return 'nothing to compare it with yet'
     if pd.isna(arm.std) or pd.isna(reference.std):
         return 'one seed: says nothing'
     spread = max(arm.spread, reference.spread)
-    if abs(arm.gain) <= spread:
+    if abs(gain) <= spread:
         return f'within the spread between seeds ({spread:.3f})'
-    return 'better' if arm.gain > 0 else 'worse'
+    return 'better' if gain > 0 else 'worse'
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
@@ -138,13 +161,15 @@ def markdown_table(rows: pd.DataFrame) -> str:
         'seeds': [str(len(aps)) for aps in arms['aps']],
         'difference': _texts(arms['gain'], '+.3f'),
         '': arms['verdict'],
+        'PCK, mean': _texts(arms['pck'], '.3f'),
+        'std of PCK': _texts(arms['pck_std'], '.3f'),
         'params (M)': _texts(arms['params'] / 1e6, '.2f'),
         'GFLOPs': _texts(arms['flops'] / 1e9, '.3f'),
         'with attention': _texts(arms['flops_with_attention'] / 1e9, '.3f'),
         'latency (ms)': _texts(arms['latency_ms'], '.1f'),
         'AP of the start': _texts(arms['start_ap'], '.3f'),
     }
-    for name in ('latency (ms)', 'AP of the start'):
+    for name in ('PCK, mean', 'std of PCK', 'latency (ms)', 'AP of the start'):
         if not any(columns[name]):
             del columns[name]
     floor = ['predicting the mean pose', f'{rows["mean_pose_ap"].iloc[0]:.3f}']
@@ -226,8 +251,11 @@ def plot_cost(arms: pd.DataFrame, title: str, path: Path) -> None:
 
 def _scatter(axis: Axes, arms: pd.DataFrame, costs: Iterable[float]) -> None:
     for index, (arm, cost) in enumerate(zip(arms.fillna({'std': 0}).itertuples(), costs)):
-        style = dict(color=f'C{index % 10}', marker=_MARKERS[index % len(_MARKERS)])
-        axis.errorbar(cost, arm.mean, arm.std, capsize=3, ls='none', label=arm.label, **style)
+        axis.errorbar(
+            cost, arm.mean, arm.std,
+            capsize=3, ls='none', label=arm.label,
+            color=f'C{index % 10}', marker=_MARKERS[index % len(_MARKERS)],
+        )  # fmt: skip
     axis.set_ylabel('AP on held-out people (mean, standard deviation)')
     axis.set_ylim(bottom=0)
     axis.set_xlim(0, 1.08 * max(costs))

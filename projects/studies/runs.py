@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mmpose_sdpose.checkpoint import write_checkpoint
 from mmpose_sdpose.engine import newest_checkpoint
@@ -29,6 +30,9 @@ from mmengine.runner import Runner
 from sdpose_runtime.files import whole_file
 
 from .jobs import RESULT, WEIGHTS, Job
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkContext, SpawnContext  # Windows cannot fork
 
 WAIT_S = 0.5
 LOG = 'log.txt'
@@ -48,23 +52,21 @@ class Event:
 class _Worker:
     job: Job
     process: BaseProcess
-    share: Any  # a shared double
+    share: Synchronized[float]
 
 
 def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Event]:
     """Run what is not done yet; yields what happens until all has ended.
 
-    Processes are forked where that is possible, so that all share one import of PyTorch. When the caller
-    stops iterating, what runs is ended; it goes on from its last checkpoint the next time.
+    When the caller stops iterating, what runs is ended; it goes on from its last checkpoint the next
+    time.
 
     Args:
         jobs: Those that others need come first.
         at_once: Runs at the same time.
         threads: CPU threads of each.
     """
-    context = multiprocessing.get_context(
-        'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    )
+    context = _context()
     waiting = [job for job in jobs if not job.done]
     failed: set[Path] = set()
     workers: list[_Worker] = []
@@ -96,6 +98,14 @@ def run_jobs(jobs: list[Job], at_once: int = 1, threads: int = 1) -> Iterator[Ev
             worker.process.join()
 
 
+def _context() -> ForkContext | SpawnContext:
+    """Forked processes share one import of PyTorch, but have no CUDA once their parent asked for it."""
+    can_fork = 'fork' in multiprocessing.get_all_start_methods()
+    if can_fork and not torch.cuda.is_available():
+        return multiprocessing.get_context('fork')
+    return multiprocessing.get_context('spawn')
+
+
 def _drop_hopeless(waiting: list[Job], failed: set[Path]) -> Iterator[Event]:
     for job in list(waiting):
         lost = [need.name for need in job.needs if need.folder in failed]
@@ -116,7 +126,7 @@ def _why(worker: _Worker) -> str:
     return f'{last.strip()} (see {path})'
 
 
-def _work(job: Job, share: Any, threads: int) -> None:
+def _work(job: Job, share: Synchronized[float], threads: int) -> None:
     """What a process does."""
 
     def tell(value: float) -> None:
@@ -184,7 +194,8 @@ def _run(config: Config, tell: Callable[[float], None]) -> dict:
     seconds = time.monotonic() - began
     metrics = follow.metrics or runner.val()  # cut off between the last epoch and the result
     model = plain_model(runner)
-    write_checkpoint(dict(state_dict=model.state_dict()), folder / WEIGHTS, overwrite=True)
+    weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
+    write_checkpoint(dict(state_dict=weights), folder / WEIGHTS, overwrite=True)
     cost = measure_complexity(model, tuple(config.codec.input_size))
     return dict(
         metrics={key: float(value) for key, value in metrics.items()},

@@ -46,11 +46,11 @@ class Scale:
     """How large the runs of a study are.
 
     Args:
-        name: 'micro', 'small' or 'full'.
+        name: 'micro', 'photos', 'small' or 'full'.
         about: One line on model, data and schedule.
-        models: Key -> ``config`` (name, path or ``mmpose::PATH``) and ``options`` of a model; it may
-            have a ``start``, a model like it that is trained before, with the same seed, and whose
-            backbone is the one it starts from.
+        models: Key -> ``config`` (name, path or ``mmpose::PATH``) and ``options`` of a model, and
+            ``length``, its epochs as a multiple of the recipe's; it may have a ``start``, a model like
+            it that is trained before, with the same seed, and whose backbone is the one it starts from.
         recipe: Config that gives data, augmentation and schedule.
         options: Options of every run of this scale.
         seeds: How many seeds, unless the command says.

@@ -304,22 +304,24 @@ def test_the_tool_measures_writes_and_then_finds_nothing_stale(checkout, capsys)
     values += [f'{flops / 1e9:.3f}' for flops in (cost.published_flops, cost.flops_with_attention)]
     error = capsys.readouterr().err
     assert f'{NAME}: Parameters M is 1.402, measured {values[0]}; GFLOPs is 0.1' in error
-    assert 'README.md: the table synthpose is not what the index says' in error
+    assert 'docs/models.md: the table synthpose is not what the index says' in error
 
     assert update_model_tables.main(command) == 0
     expected = INDEX.replace('1.402', values[0]).replace('0.1  # measured', values[1])
     assert (checkout / METAFILE).read_text() == expected.replace('0.2\n', f'{values[2]}\n')
-    page = (checkout / 'README.md').read_text()
-    row = f'| Tiny | [{NAME}]({CONFIG}) | {" | ".join(values)} | 0.250 |'
+    page = (checkout / 'docs/models.md').read_text()
+    row = f'| [Tiny](../{CONFIG}) | {" | ".join(values)} | 0.250 |'
     assert row in page.splitlines()
     assert '- Tiny: SynthPose AP, *measured*: `mim test it`.' in page.splitlines()
     assert page.startswith('# Page\n\n<!-- models: overview -->\n') and page.endswith('\nEnd.\n')
     assert update_model_tables.main([*command, '--check']) == 0
 
-    write(checkout, 'README.md', page.replace('| 0.250 |', '| 0.350 |'))
+    write(checkout, 'docs/models.md', page.replace('| 0.250 |', '| 0.350 |'))
     capsys.readouterr()
     assert update_model_tables.main([*command, '--check']) == 1
-    assert 'README.md: the table synthpose is not what the index says' in capsys.readouterr().err
+    assert (
+        'docs/models.md: the table synthpose is not what the index says' in capsys.readouterr().err
+    )
 
 
 def test_a_name_that_says_something_else_than_the_config_is_found(checkout, capsys):
@@ -334,9 +336,9 @@ def test_a_name_that_says_something_else_than_the_config_is_found(checkout, caps
 
 @pytest.mark.parametrize('page', ['# Page', f'{mark("overview")}\n{END}\n' * 2])
 def test_a_page_without_one_place_for_its_table_is_named(checkout, capsys, page):
-    write(checkout, 'README.md', page)
+    write(checkout, 'docs/models.md', page)
     assert update_model_tables.main(['--root', str(checkout)]) == 1
-    assert 'README.md needs one place for a table: a line <!-- models: overview -->' in (
+    assert 'docs/models.md needs one place for a table: a line <!-- models: overview -->' in (
         capsys.readouterr().err
     )
 
@@ -364,9 +366,9 @@ def test_latencies_come_from_the_rows_of_one_image_through_the_network(checkout)
     assert lines[3].endswith('| 1.402 | 0.100 | 0.200 | 12.3 | 4.50 | 0.250 |')
     assert lines[6:8] == [
         '- ms, PyTorch on cpu: *measured*, median of one image through the network alone '
-        '(box; PyTorch 2.5), from [benchmark.csv](docs/benchmark.csv): `bench`.',
+        '(box; PyTorch 2.5), from [benchmark.csv](benchmark.csv): `bench`.',
         '- ms, ONNX Runtime on cpu: *measured*, median of one image through the network alone '
-        '(box), from [benchmark.csv](docs/benchmark.csv): `bench onnx`.',
+        '(box), from [benchmark.csv](benchmark.csv): `bench onnx`.',
     ]
 
 

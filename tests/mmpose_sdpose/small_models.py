@@ -13,6 +13,9 @@ HEATMAP_CODEC = dict(
     type='MSRAHeatmap', input_size=(24, 32), heatmap_size=(6, 8), sigma=1, unbiased=True
 )
 LABEL_CODEC = dict(type='RegressionLabel', input_size=(24, 32))
+SIMCC_CODEC = dict(
+    type='SimCCLabel', input_size=(24, 32), sigma=2.0, simcc_split_ratio=2.0, normalize=False
+)
 PREPROCESSOR = dict(
     type='PoseDataPreprocessor',
     mean=[123.675, 116.28, 103.53],
@@ -79,6 +82,32 @@ def resnet_heatmap_model(**head) -> dict:
     return estimator({**arguments, **head}, backbone)
 
 
+def rtmpose_model(width: int = 8) -> dict:
+    """RTMPose's head, of the width of the backbone."""
+    gau = dict(
+        hidden_dims=16,
+        s=8,
+        expansion_factor=2,
+        dropout_rate=0.0,
+        drop_path=0.0,
+        act_fn='SiLU',
+        use_rel_bias=False,
+        pos_enc=False,
+    )
+    head = dict(
+        type='RTMCCHead',
+        in_channels=width,
+        out_channels=17,
+        input_size=(24, 32),
+        in_featuremap_size=(6, 8),
+        final_layer_kernel_size=3,
+        gau_cfg=gau,
+        loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True),
+        decoder=SIMCC_CODEC,
+    )
+    return estimator(head, dict(type='StemNet', stem_channels=8, out_channels=width, num_blocks=1))
+
+
 def build(config: dict, seed: int = 0) -> torch.nn.Module:
     init_default_scope('mmpose')
     torch.manual_seed(seed)
@@ -107,4 +136,16 @@ def packed_batch(
         torch.randint(0, 255, (3, height, width), generator=numbers, dtype=torch.uint8)
         for _ in range(batch)
     ]
+    return packed
+
+
+def with_simcc_labels(packed: dict, seed: int = 0) -> dict:
+    """A batch of :func:`packed_batch` with distributions as targets, some joints without."""
+    numbers = torch.Generator().manual_seed(seed)
+    for sample in packed['data_samples']:
+        labels = sample.gt_instance_labels
+        for axis, pixels in zip('xy', SIMCC_CODEC['input_size']):
+            target = torch.rand(1, 17, 2 * pixels, generator=numbers)
+            labels.set_field(target, f'keypoint_{axis}_labels')
+        labels.keypoint_weights = (torch.rand(1, 17, generator=numbers) > 0.3).float()
     return packed

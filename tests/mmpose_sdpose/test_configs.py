@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 from argparse import ArgumentParser
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmpose_sdpose.benchmark import made_up_data
-from mmpose_sdpose.configs import build_model, find_config, model_configs
+from mmpose_sdpose.configs import build_model, find_config, model_configs, plain_configs
 from mmpose_sdpose.evaluation.complexity import measure_complexity
 
 import numpy as np
 import pytest
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
+from mmengine.registry import Registry, init_default_scope
 from mmpose.registry import DATASETS, MODELS
-from torch import nn
+from torch import Tensor, nn
 
 ROOT = Path(__file__).parents[2]
 PAGE = 'projects/ladpose/README.md'
@@ -46,14 +47,21 @@ def test_sdpose_reg_costs_what_the_paper_says(data):
 )
 def test_student_teacher_and_losses_of_every_distillation_fit(path):
     cfg = Config.fromfile(path)
-    if '://' not in cfg.model.teacher_ckpt:  # what comes with the package must fit
-        cfg.model.update(teacher_ckpt=None, allow_untrained=True)
+    if not cfg.model.teacher_ckpt.startswith('mmpose_sdpose://'):
+        cfg.model.update(teacher_ckpt=None, allow_untrained=True)  # what is packaged must fit
     init_default_scope('mmpose')
     distiller = MODELS.build(cfg.model)
-    plain = build_model(path.stem.split('_distill-')[0] + '_' + '_'.join(path.stem.split('_')[3:]))
-    assert list(distiller.state_dict()) == list(plain.state_dict())
-    assert distiller.head.score_loss is None, 'the teacher trains the scores'
-    assert cfg.train_dataloader.dataset.pipeline[-2].encoder.type == 'RegressionLabel'
+    (plain,) = (one for one in plain_configs() if same_model(one, path))
+    assert list(distiller.state_dict()) == list(build_model(plain).state_dict())
+    encoder = cfg.train_dataloader.dataset.pipeline[-2].encoder
+    assert encoder.type == type(distiller.head.decoder).__name__
+    if path.stem.startswith('td-reg_'):
+        assert distiller.head.score_loss is None, 'the teacher trains the scores'
+        assert encoder.type == 'RegressionLabel'
+
+
+def same_model(one: Path, other: Path) -> bool:
+    return one.parent == other.parent and one.stem.split('_')[:2] == other.stem.split('_')[:2]
 
 
 @pytest.mark.parametrize('data', ['coco', 'crowdpose'])
@@ -81,7 +89,7 @@ def every_config() -> list:
 @pytest.mark.parametrize('path', every_config())
 def test_every_config_learns_from_an_image_and_predicts_on_one(path, tmp_path):
     cfg = Config.fromfile(path)
-    keypoints = 14 if '_crowdpose-' in path.stem else 17
+    keypoints = 14 if re.search('_(crowdpose|lspet)-', path.stem) else 17
     model = build_untrained(cfg)
     pipeline, left_out = made_up_data.training_pipeline(cfg)
     assert left_out == []
@@ -89,8 +97,11 @@ def test_every_config_learns_from_an_image_and_predicts_on_one(path, tmp_path):
     data = pseudo_collate([pipeline(person)])
     losses = model(**model.data_preprocessor(data, training=True), mode='loss')
     sum(value for name, value in losses.items() if 'loss' in name).backward()
+    frozen = tuple(f'{name}.' for name in getattr(model, 'frozen', ()))
     for name, parameter in model.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.requires_grad != name.startswith(frozen), name
+        learns = parameter.grad is not None and parameter.grad.isfinite().all()
+        assert learns == parameter.requires_grad, name
     (person,) = made_up_data.test_people(cfg, 1)
     data = pseudo_collate([made_up_data.test_pipeline(cfg)(person)])
     (sample,) = model.eval().test_step(data)
@@ -124,7 +135,30 @@ def with_options(config: str, options: list[str]) -> Config:
     return cfg
 
 
+class Patches(nn.Module):
+    """Gives what a vision transformer gives, of the same shape."""
+
+    def __init__(self, arch: str | dict, patch_size: int, **_: object) -> None:
+        super().__init__()
+        widths = {'small': 384, 'base': 768, 'large': 1024, 'huge': 1280}
+        width = widths[arch] if isinstance(arch, str) else arch['embed_dims']
+        self.patch_embed = nn.Conv2d(3, width, patch_size, patch_size)
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        return (self.patch_embed(images),)
+
+
+@pytest.fixture
+def mmpretrain(monkeypatch):
+    """Stands in for MMPretrain, whose vision transformer is ViTPose's, where it is not installed."""
+    if find_spec('mmpretrain') is None:
+        stand_in = Registry('model', scope='mmpretrain')
+        stand_in.register_module('VisionTransformer', module=Patches)
+        monkeypatch.setitem(MODELS._children, 'mmpretrain', stand_in)
+
+
 @pytest.mark.parametrize(('config', 'options'), options_in(PAGE, 'model.teacher='))
+@pytest.mark.usefixtures('mmpretrain')
 def test_another_teacher_is_an_option(config, options):
     cfg = with_options(config, options)
     teacher = cfg.model.teacher
@@ -134,6 +168,10 @@ def test_another_teacher_is_an_option(config, options):
 
 
 def test_the_page_shows_other_teachers():
+    shown = [option for _, options in options_in(PAGE, 'model.teacher=') for option in options]
+    assert any(
+        option.startswith('model.teacher=mmpose::') and 'ViTPose' in option for option in shown
+    )
     taught = {config.split('_')[1] for config, _ in options_in(PAGE, 'model.teacher=')}
     assert taught == {'ladpose', 'distilpose-s', 'distilpose-n'}
 

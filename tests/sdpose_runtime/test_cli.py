@@ -143,6 +143,18 @@ def test_max_frames(folder, clip):
     assert len(results(folder)) == 4
 
 
+@pytest.mark.parametrize(('own', 'options'), [(1000, []), (-1000, ['--threshold', 1000])])
+def test_nothing_below_the_threshold_is_drawn(folder, own, options):
+    """The model's own, or the one that was asked for."""
+    images, picture = folder / 'images' / '001.png', folder / 'out' / '001.png'
+    pose_file(folder / 'model.onnx', threshold=-1000)
+    assert run(folder, images) == 0
+    assert (cv2.imread(str(picture)) != person(40, 60)).any()
+    pose_file(folder / 'model.onnx', threshold=own)
+    assert run(folder, images, '--force', *options) == 0
+    np.testing.assert_array_equal(cv2.imread(str(picture)), person(40, 60))
+
+
 def test_a_broken_image_is_reported_and_passed_over(folder, capsys):
     (folder / 'images' / '002.png').write_bytes(b'broken')
     assert run(folder, folder / 'images', '--json') == 1

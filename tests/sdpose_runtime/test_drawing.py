@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,13 @@ def test_keypoints_not_found_are_not_drawn_nor_their_links(image):
 
 def test_threshold(image):
     assert (draw_people(image, person(scores=0.5), INFO, threshold=0.6) == 128).all()
+
+
+def test_the_models_own_threshold(image):
+    """Where the caller gives none."""
+    own = replace(INFO, threshold=0.6)
+    assert (draw_people(image, person(scores=0.5), own) == 128).all()
+    assert (draw_people(image, person(scores=0.5), own, threshold=0.4) != 128).any()
 
 
 def test_lines_are_as_wide_as_the_person_is_large():

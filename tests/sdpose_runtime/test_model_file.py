@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from sdpose_runtime.metadata_format import FORMAT
+from sdpose_runtime.metadata_format import FORMAT, THRESHOLD
 from sdpose_runtime.model_file import ModelInfo, read_info
 
 from .onnx_files import ENTRY
@@ -36,6 +36,12 @@ def test_everything_in_it():
     np.testing.assert_array_equal(info.sigmas, np.float32(ENTRY['sigmas']))
 
 
+def test_the_threshold_is_the_models_own_or_the_usual_one():
+    assert read(threshold=0.125).threshold == 0.125
+    assert 'threshold' not in ENTRY
+    assert read().threshold == THRESHOLD == 0.3
+
+
 def test_format_1_is_exported_again():
     with pytest.raises(ValueError, match=r'of format 1, .* reads 2: export the model again$'):
         read(format=1)
@@ -55,6 +61,8 @@ def test_format_1_is_exported_again():
         (dict(input_size=[0, 32]), r'input_size \(0, 32\) must be 1 to 2048 pixels'),
         (dict(input_size=[10**6, 10**6]), 'must be 1 to 2048 pixels'),
         (dict(padding=0), 'padding .0. must be a number above 0'),
+        (dict(threshold='high'), "threshold .'high'. must be a number"),
+        (dict(threshold=float('nan')), 'threshold .nan. must be a number'),
         (dict(use_udp='no'), "use_udp .'no'. must be true or false"),
         (dict(keypoint_names=[]), '0 keypoint_names'),
         (dict(skeleton=[[0, 5]]), r'\[0, 5\] is no pair of 5'),

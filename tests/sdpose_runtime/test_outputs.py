@@ -1,11 +1,9 @@
-"""Pictures, videos and results are there whole or not at all."""
+"""Pictures and results are there whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,10 +15,9 @@ import pytest
 
 from sdpose_runtime import People
 from sdpose_runtime.files import PartialFile
-from sdpose_runtime.outputs import ResultFile, VideoOutput, planned_outputs, write_picture
+from sdpose_runtime.outputs import ResultFile, planned_outputs, write_picture
 from sdpose_runtime.sources import Frame, ImageFile, Video
 
-ROOT = Path(__file__).parents[2]
 IMAGE = np.full((48, 64, 3), 90, np.uint8)
 PEOPLE = People(
     np.float32([[1, 2, 11, 22], [5, 5, 6, 7]]),
@@ -29,20 +26,6 @@ PEOPLE = People(
     np.float32([[0.5, 0.75], [0.1, 1.0]]),
     np.ones(2),
 )
-
-
-def read(path) -> list[np.ndarray]:
-    return [frame.image for frame in Video(path).frames()]
-
-
-@pytest.fixture
-def video(tmp_path) -> VideoOutput:
-    probe = cv2.VideoWriter(str(tmp_path / 'x.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 5, (64, 48))
-    if not probe.isOpened():
-        pytest.skip('this OpenCV writes no mp4')
-    probe.release()
-    (tmp_path / 'x.mp4').unlink()
-    return VideoOutput(tmp_path / 'out' / 'a.mp4')
 
 
 def test_a_picture(tmp_path):
@@ -56,100 +39,11 @@ def test_a_picture_that_its_format_cannot_hold(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-class TestVideo:
-    def test_frames(self, video):
-        with video:
-            for value in (0, 100, 200):
-                video.write(np.full((48, 64, 3), value, np.uint8), 10.0)
-            assert not video.path.exists()
-        np.testing.assert_allclose([i.mean() for i in read(video.path)], [0, 100, 200], atol=4)
-        assert Video(video.path).fps == 10
-        assert list(video.path.parent.iterdir()) == [video.path]
-
-    def test_nothing_is_left_of_one_that_fails(self, video):
-        with pytest.raises(RuntimeError), video:
-            video.write(IMAGE, 10.0)
-            raise RuntimeError
-        assert list(video.path.parent.iterdir()) == []
-
-    def test_one_of_nothing_is_none(self, video):
-        with video:
-            pass
-        assert not video.path.exists()
-
-    def test_frames_of_another_size_are_refused(self, video):
-        with video:
-            video.write(IMAGE, 10.0)
-            with pytest.raises(ValueError, match=r'\(48, 64\) pixels in a video of \(64, 48\)'):
-                video.write(IMAGE.transpose(1, 0, 2), 10.0)
-        assert len(read(video.path)) == 1
-
-    def test_a_folder_that_cannot_be_written(self, tmp_path):
-        (tmp_path / 'out').write_text('a file')
-        with pytest.raises(OSError), VideoOutput(tmp_path / 'out' / 'a.mp4') as video:
-            video.write(IMAGE, 10.0)
-
-    def test_frames_that_never_reached_the_disk_are_missed(self, video, monkeypatch):
-        """Whatever OpenCV does with them: it says nothing."""
-        video.path.parent.mkdir()
-        video.path.write_bytes(b'the old video')
-        with pytest.raises(OSError, match=r'a\.mp4 could not be written, 3 of its 5 frames'), video:
-            video.write(IMAGE, 10.0)
-            for _ in range(2):
-                video.write(IMAGE, 10.0)
-            monkeypatch.setattr(video, '_writer', Deaf(video._writer))
-            for _ in range(2):
-                video.write(IMAGE, 10.0)
-        assert video.path.read_bytes() == b'the old video'
-        assert list(video.path.parent.iterdir()) == [video.path]
-
-    @pytest.mark.skipif(os.name != 'posix', reason='no limits of POSIX here')
-    @pytest.mark.parametrize('share', [0.1, 0.5, 0.98])
-    def test_a_full_disk_keeps_the_old_one(self, video, tmp_path, share):
-        """The disk is full after so many bytes, as far as the process can tell."""
-        with VideoOutput(tmp_path / 'whole.mp4') as whole:
-            for frame in noise(60):
-                whole.write(frame, 10.0)
-        video.path.parent.mkdir()
-        video.path.write_bytes(b'the old video')
-        limit = int((tmp_path / 'whole.mp4').stat().st_size * share)
-        code = (
-            'import resource, sys\nsys.path[:0] = sys.argv[1:3]\n'
-            'from pathlib import Path\nfrom sdpose_runtime.outputs import VideoOutput\n'
-            'from tests.sdpose_runtime.test_outputs import noise\n'
-            f'resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n'
-            'try:\n    with VideoOutput(Path(sys.argv[3])) as video:\n'
-            '        for frame in noise(60):\n            video.write(frame, 10.0)\n'
-            'except OSError as error:\n    print(error)\n'
-        )
-        roots = (ROOT, ROOT / 'projects/runtime')
-        command = [sys.executable, '-c', code, *map(str, (*roots, video.path))]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert 'of its 60 frames can be read: is the disk full?' in done.stdout, done.stderr
-        assert video.path.read_bytes() == b'the old video'
-        assert list(video.path.parent.iterdir()) == [video.path]
-
-
-class Deaf:
-    """A writer that forgets what it is given."""
-
-    def __init__(self, writer: cv2.VideoWriter) -> None:
-        self.release = writer.release
-
-    def write(self, image: np.ndarray) -> None:
-        pass
-
-
 class Writer:
     """A file of which only ``write`` is used."""
 
     def __init__(self, write: Callable[[bytes], int]) -> None:
         self.write = write
-
-
-def noise(count: int) -> list[np.ndarray]:
-    numbers = np.random.default_rng(0)
-    return [numbers.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(count)]
 
 
 class TestPlan:

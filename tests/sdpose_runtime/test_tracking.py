@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from sdpose_runtime import Boxes, People
-from sdpose_runtime.tracking import BoxTracker, OneEuroFilter, Smoother
+from sdpose_runtime.boxes import box_overlaps
+from sdpose_runtime.tracking import (
+    COMES_IN,
+    REMEMBERED,
+    SAME_PERSON,
+    BoxTracker,
+    OneEuroFilter,
+    Smoother,
+)
 
 SHAPE = np.float32([[0.5, 0.1], [0.2, 0.4], [0.8, 0.4], [0.3, 0.9], [0.7, 0.9]])
 
@@ -136,6 +144,77 @@ def test_detection_every_frame_keeps_numbers():
     scene.look(tracker)
     scene.corners = scene.corners[::-1] + 3
     assert scene.look(tracker).ids.tolist() == [2, 1]
+
+
+def test_whom_detection_misses_is_followed_by_keypoints_for_a_while():
+    scene, tracker = Scene((10, 50), (200, 60)), BoxTracker(detect_every=1)
+    scene.look(tracker)
+    both, scene.detect = scene.detect, lambda: both().select(np.array([0]))
+    for _ in range(REMEMBERED):
+        scene.corners += [1, 0]
+        assert scene.look(tracker).ids.tolist() == [1, 2]
+    assert scene.look(tracker).ids.tolist() == [1]
+
+
+def test_who_leaves_the_picture_is_not_followed_by_keypoints():
+    """What they are found on then is the background."""
+    scene, tracker = Scene((10, 50), (290, 60)), BoxTracker(detect_every=1)
+    scene.look(tracker)
+    both, scene.detect = scene.detect, lambda: both().select(np.array([0]))
+    assert scene.look(tracker).ids.tolist() == [1]
+    scene.detect = both
+    assert scene.look(tracker).ids.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(('frames', 'expected'), [(5, 1), (REMEMBERED + 5, 2)])
+def test_who_was_lost_is_known_again_for_a_while(frames, expected):
+    """Nobody sees the person for some frames, neither detector nor model."""
+    scene, tracker = Scene((10, 50)), BoxTracker(detect_every=1)
+    scene.look(tracker)
+    corners, scene.corners = scene.corners, np.zeros((0, 2), np.float32)
+    for _ in range(frames):
+        scene.look(tracker)
+    scene.corners = corners + 5
+    assert scene.look(tracker).ids.tolist() == [expected]
+
+
+def pose(tracker: BoxTracker, shift: float, seen: list[bool], detect=None) -> People:
+    """The next frame: a person of 100x200 pixels at (100 + shift, 50), some of whose joints are seen."""
+    boxes, ids = tracker.locate(detect)
+    points = np.float32(SHAPE * [100, 200] + [100 + shift, 50])[None]
+    scores = np.where(seen, 0.9, 0.1)[None]
+    people = People(boxes.corners, boxes.scores, points, scores, np.full(1, 2e4), ids)
+    tracker.update(people, (640, 480))
+    return people
+
+
+def test_the_box_of_a_person_seen_in_part_does_not_close_around_that_part():
+    """It goes with the joints that are seen, and comes in slowly."""
+    box = np.float32([[100, 50, 200, 250]])
+    tracker = BoxTracker(detect_every=100)
+    pose(tracker, 0, [True] * 5, lambda: Boxes(box, np.ones(1, np.float32)))
+    whole = tracker.boxes.corners[0]
+    above = [True, True, True, False, False]
+    for step in range(1, 6):
+        before = tracker.boxes.corners[0]
+        pose(tracker, 8 * step, above)
+        after = tracker.boxes.corners[0]
+        assert -1e-3 <= after[0] - (before[0] + 8) < COMES_IN * 200
+        assert after[3] == pytest.approx(before[3] - COMES_IN * (before[3] - before[1]), abs=1e-3)
+    assert after[3] > 0.8 * whole[3]
+    assert after[0] > whole[0] + 20
+    pose(tracker, 40, [True] * 5)
+    np.testing.assert_allclose(tracker.boxes.corners[0], whole + [40, 0, 40, 0], atol=1e-3)
+
+
+def test_a_person_followed_by_a_part_is_known_when_the_whole_is_detected():
+    tracker = BoxTracker(detect_every=1)
+    part, whole = np.float32([[110, 50, 190, 110]]), np.float32([[100, 45, 200, 250]])
+    assert box_overlaps(part, whole) < SAME_PERSON
+    for expected in (part, whole):
+        boxes, ids = tracker.locate(lambda box=expected: Boxes(box, np.ones(1, np.float32)))
+        assert ids.tolist() == [1]
+        np.testing.assert_array_equal(boxes.corners, expected)
 
 
 def test_wrong_period():

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from projects.studies.jobs import list_jobs, metric
+from projects.studies.jobs import list_jobs, metric, optional_metric
 from projects.studies.study import Arm, Scale
 
-from .studies import HEATMAPS_N, RECIPE, SCALE, arm, study
+from .studies import HEATMAPS_N, RECIPE, SCALE, SDPOSE_N, arm, study
 
 
 def folders(tmp_path, *arms, **options) -> dict[str, str]:
@@ -107,6 +109,31 @@ def test_a_backbone_that_is_trained_first_is_shared_by_all_that_start_alike(tmp_
     assert changed[-1].folder != models[0].folder
 
 
+def test_lengths_keep_their_proportion(tmp_path):
+    begun = dict(config=HEATMAPS_N, length=0.5)
+    models = dict(
+        sdpose=dict(SCALE.models['sdpose'], start=begun), longer=dict(config=SDPOSE_N, length=3)
+    )
+    scale = Scale('micro', 'tiny', models, RECIPE)
+    whole = study(arm('one'), arm('three', 'longer'))
+    lengths = {}
+    for epochs in (None, 4):
+        jobs = list_jobs(whole, scale, tmp_path, seeds=1, epochs=epochs)
+        lengths[epochs] = [job.config.train_cfg.max_epochs for job in jobs]
+        assert [job.config.param_scheduler[1].T_max for job in jobs] == lengths[epochs]
+        assert [job.config.train_cfg.val_interval for job in jobs] == lengths[epochs]
+    assert lengths == {None: [1, 2, 6], 4: [2, 4, 12]}
+
+
+def test_a_job_goes_to_a_process_that_shares_no_memory(tmp_path):
+    teacher = Arm('teacher', 'teacher', 'sdpose', once=True)
+    student = arm('student', 'distilled', model__teacher_ckpt='run:teacher')
+    for job in list_jobs(study(teacher, student), SCALE, tmp_path, seeds=1):
+        sent = pickle.loads(pickle.dumps(job))
+        assert sent.config.to_dict() == job.config.to_dict()
+        assert sent.folder == job.folder and sent.arm == job.arm
+
+
 def test_a_student_of_another_teacher_has_another_folder(tmp_path):
     student = arm('student', 'distilled', model__teacher_ckpt='run:teacher')
     plain = folders(tmp_path, Arm('teacher', '', 'sdpose'), student)
@@ -134,3 +161,8 @@ def test_a_metric_is_found_whatever_its_data_set(prefix):
 def test_a_metric_that_is_not_one_is_refused(metrics):
     with pytest.raises(ValueError, match='metrics are called AP, of (PCK|coco/AP, crowdpose/AP)'):
         metric(metrics, 'AP')
+
+
+def test_a_metric_that_may_be_absent():
+    assert optional_metric({'lspet/AP': 0.1, 'lspet/PCK': 0.7}, 'PCK') == 0.7
+    assert optional_metric({'coco/AP': 0.1}, 'PCK') is None

@@ -86,9 +86,11 @@ def test_the_mean_pose_of_crowdpose(photos, tmp_path):
     ('arguments', 'message'),
     [
         (['absent'], 'studies: no study absent: neither a file nor one of backbones, cycles'),
-        (['cycles', '--scale', 'huge'], 'studies: no scale huge; cycles has micro, small'),
+        (['cycles', '--scale', 'huge'], 'studies: no scale huge; cycles has micro, photos, small'),
         (['cycles', '--only', 'x'], 'studies: cycles has no run x; it has tokenpose'),
         (['cycles', '--seeds', '0'], '--seeds (0) must be at least 1'),
+        (['cycles', '--epochs', '0'], '--epochs (0) must be at least 1'),
+        (['peers', '--epochs', '3'], 'studies: 1.5 epochs: choose --epochs so that each run'),
         (['cycles', '--scale', 'small'], 'make_synthpose --out data/synthpose-small'),
     ],
 )
@@ -103,7 +105,10 @@ def test_the_studies_are_listed(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['studies'])
     assert exit_code() == 0
     listed = ' '.join(capsys.readouterr().out.split())
-    assert 'cycles (micro, small, full, full_crowdpose): Cycles and self-distillation' in listed
+    assert (
+        'cycles (micro, photos, small, full, full_crowdpose): Cycles and self-distillation'
+        in listed
+    )
 
 
 def exit_code() -> int:

@@ -29,7 +29,7 @@ def row(run: str, seed: int, ap: float, group: str = '') -> dict:
     values['reference'] = run if group else 'base'
     values.update(steps=10, batch=2, params=1_230_000, flops=4_000_000, seconds=1.5)
     values.update(flops_with_attention=5_000_000, mean_pose_ap=0.001)
-    values.update(latency_ms=12.34 if run == 'same' else None)
+    values.update(latency_ms=12.34 if run == 'same' else None, pck=None)
     values.update(start_ap=0.1 * seed if run == 'same' else None, start_steps=None)
     return values
 
@@ -47,7 +47,7 @@ ROWS = pd.DataFrame(
         row('once', 1, 0.40),
         row('elsewhere', 1, 0.9, 'other group'),
     ]
-).astype({'start_steps': 'Int64'})
+).astype({'start_steps': 'Int64', 'pck': float})
 
 
 def test_what_seeds_make_is_no_difference():
@@ -86,18 +86,18 @@ def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(pr
     jobs[1].start = jobs[-1]
     for job in jobs[1:]:
         job.folder.mkdir(parents=True, exist_ok=True)
-        metrics = {f'{prefix}/AP': 0.1, f'{prefix}/AP .5': 0.2, f'{prefix}/AR': 0.3}
+        metrics = {f'{prefix}/AP': 0.1, f'{prefix}/AP .5': 0.2, f'{prefix}/AR': 0.3, 'PCK': 0.4}
         result = dict(metrics=metrics, seconds=9.0, resumed=job.seed == 2, steps=7)
         (job.folder / 'result.json').write_text(json.dumps(result))
     rows = rows_of(jobs, of_all, 'micro', {'c': 1.5}, command='x')
     assert tuple(rows.columns) == COLUMNS
-    found = rows[['run', 'seed', 'reference', 'ap', 'ap50', 'ar']].to_numpy().tolist()
+    found = rows[['run', 'seed', 'reference', 'ap', 'ap50', 'ar', 'pck']].to_numpy().tolist()
     assert found == [
-        ['a', 2, 'a', 0.1, 0.2, 0.3],
-        ['b', 1, 'b', 0.1, 0.2, 0.3],
-        ['b', 2, 'b', 0.1, 0.2, 0.3],
-        ['c', 1, 'b', 0.1, 0.2, 0.3],
-        ['c', 2, 'b', 0.1, 0.2, 0.3],
+        ['a', 2, 'a', 0.1, 0.2, 0.3, 0.4],
+        ['b', 1, 'b', 0.1, 0.2, 0.3, 0.4],
+        ['b', 2, 'b', 0.1, 0.2, 0.3, 0.4],
+        ['c', 1, 'b', 0.1, 0.2, 0.3, 0.4],
+        ['c', 2, 'b', 0.1, 0.2, 0.3, 0.4],
     ]
     optional = rows[['seconds', 'latency_ms', 'start_ap', 'start_steps']].astype(object)
     assert optional.where(optional.notna(), None).to_numpy().tolist() == [
@@ -131,6 +131,19 @@ def test_the_table():
     )
     assert lines[4].startswith('| predicting the mean pose | 0.001 |')
     assert len({line.count('|') for line in lines}) == 1
+
+
+def test_the_table_has_pck_where_it_was_measured():
+    rows = ROWS[:4].assign(pck=[0.5, 0.7, 0.8, 0.8], latency_ms=float('nan'), start_ap=float('nan'))
+    lines = markdown_table(rows).split('\n')
+    assert lines[0] == (
+        '| run | AP, mean | std | seeds | difference |  | PCK, mean | std of PCK | params (M) | GFLOPs '
+        '| with attention |'
+    )
+    assert (
+        lines[2] == '| the base | 0.210 | 0.014 | 2 |  |  | 0.600 | 0.141 | 1.23 | 0.004 | 0.005 |'
+    )
+    assert '| 0.800 | 0.000 | 1.23 |' in lines[3]
 
 
 def test_the_protocol_has_every_number_of_steps_with_its_batch():

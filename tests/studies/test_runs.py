@@ -137,6 +137,12 @@ def test_a_run_that_another_process_has_in_hand_is_waited_for(tmp_path, training
     assert trainings() == ['a begins', 'a ends']
 
 
+@pytest.mark.parametrize(('has_cuda', 'method'), [(False, 'fork'), (True, 'spawn')])
+def test_what_asked_for_cuda_is_not_forked(has_cuda, method, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: has_cuda)
+    assert runs._context().get_start_method() == method
+
+
 @pytest.fixture
 def small_trainings(monkeypatch):
     """A run of a study is a training of a second."""

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from mmpose_sdpose.configs import build_model
 from mmpose_sdpose.models.heads import num_keypoints_of
 
 import pytest
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
@@ -16,7 +18,8 @@ SCALES = [(name, scale) for name in study_files() for scale in read_study(name).
 
 
 def test_the_studies_are_there():
-    assert list(study_files()) == ['backbones', 'cycles', 'distillation', 'peers', 'recipe']
+    names = ['backbones', 'cycles', 'distillation', 'peers', 'pretraining', 'recipe']
+    assert list(study_files()) == names
 
 
 @pytest.mark.parametrize(('name', 'scale'), SCALES, ids=lambda value: value)
@@ -39,13 +42,52 @@ def _epochs_of(job: Job) -> int:
     return sum(one.config.train_cfg.max_epochs for one in (job, job.start) if one)
 
 
-@pytest.mark.parametrize('name', ['cycles', 'backbones', 'peers'])
-def test_the_models_of_the_micro_scale_build(name, tmp_path):
+@pytest.mark.parametrize(
+    ('name', 'scale', 'keypoints'),
+    [
+        *((name, 'micro', 17) for name in ('cycles', 'backbones', 'peers')),
+        *((name, 'photos', 14) for name in ('backbones', 'distillation', 'peers', 'pretraining')),
+    ],
+)
+def test_the_models_of_the_small_scales_build(name, scale, keypoints, tmp_path):
     init_default_scope('mmpose')
     whole = read_study(name)
-    for job in list_jobs(whole, whole.scales['micro'], tmp_path, seeds=1):
+    for job in list_jobs(whole, whole.scales[scale], tmp_path, seeds=1):
+        if 'teacher' in job.config.model:  # whose weights are not there yet
+            job.config.model.update(teacher_ckpt=None, allow_untrained=True)
         model = MODELS.build(job.config.model)
-        assert num_keypoints_of(model.head) == 17, job.name
+        assert num_keypoints_of(model.head) == keypoints, job.name
+
+
+def test_nobody_flips_on_photos_and_all_augment_alike(tmp_path):
+    """A flip test would double the cost of those whose config has it."""
+    for name in ('distillation', 'peers'):
+        whole = read_study(name)
+        jobs = list_jobs(whole, whole.scales['photos'], tmp_path, seeds=1)
+        models = [job.config.model.get('student', job.config.model) for job in jobs]
+        assert [model.test_cfg.flip_test for model in models] == [False] * len(jobs)
+        loaders = [job.config.train_dataloader for job in jobs]
+        assert all(loader == loaders[0] for loader in loaders)
+        augmented = [{**model.data_preprocessor, 'codec': None} for model in models]
+        assert augmented[0]['type'] == 'DeviceAugmentation'
+        assert all(one == augmented[0] for one in augmented)
+        targets = [model.data_preprocessor.codec for model in models]
+        assert targets == [model.head.decoder for model in models]
+
+
+def test_the_student_of_photos_learns_from_the_network_that_is_trained(tmp_path):
+    """Widths of the teacher are said twice: where it is trained, and where it teaches."""
+    whole = read_study('distillation')
+    jobs = list_jobs(whole, whole.scales['photos'], tmp_path, seeds=1)
+    models = {job.arm.name: job.config.model for job in jobs}
+    shapes = [
+        {
+            name: weight.shape
+            for name, weight in build_model(Config(dict(model=model))).state_dict().items()
+        }
+        for model in (models['teacher'], models['both'].teacher)
+    ]
+    assert shapes[0] == shapes[1]
 
 
 def test_all_cycles_cost_the_same_but_the_untied_ones(tmp_path):

@@ -110,20 +110,31 @@ class Leaf:
         return set(self.read().loaded)
 
 
-def leaves_of(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
+def _class_of(kind: Any) -> Any:
+    """A data set's class, by its name or itself."""
+    return DATASETS.get(kind) if isinstance(kind, str) else kind
+
+
+def _is_coco_style(kind: Any) -> bool:
+    found = _class_of(kind)
+    return isinstance(found, type) and issubclass(found, BaseCocoStyleDataset)
+
+
+def leaves_of(dataset: dict[str, Any], place: str, is_plain: bool = True) -> Iterator[Leaf]:
     """The COCO-style data sets in a data set's config, which may wrap others.
 
     Args:
         place: Where the config has it.
+        is_plain: Whether what wraps it hands on its people as they are.
     """
     inner = inner_datasets(dataset)
+    is_plain = is_plain and type_name(dataset) != 'KeepBoxes'
     for number, part in enumerate(inner):
         name = f'datasets.{number}' if 'datasets' in dataset else 'dataset'
-        yield from leaves_of(part, f'{place}.{name}')
-    kind = dataset.get('type')
-    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
-    if inner or not isinstance(kind, type) or not issubclass(kind, BaseCocoStyleDataset):
+        yield from leaves_of(part, f'{place}.{name}', is_plain)
+    if inner or not _is_coco_style(dataset.get('type')):
         return
+    kind = _class_of(dataset['type'])
     root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
     own_people = kind.parse_data_info is not BaseCocoStyleDataset.parse_data_info
     own_files = kind._load_annotations is not BaseCocoStyleDataset._load_annotations
@@ -134,7 +145,7 @@ def leaves_of(dataset: dict[str, Any], place: str) -> Iterator[Leaf]:
         dataset.get('bbox_file'),
         os.path.join(root, prefix.get('img', '')),
         None if own_people else count_keypoints(dataset),
-        not own_files and dataset.get('data_mode', 'topdown') == 'topdown',
+        is_plain and not own_files and dataset.get('data_mode', 'topdown') == 'topdown',
     )
 
 

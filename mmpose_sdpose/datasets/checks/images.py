@@ -51,7 +51,7 @@ def check_images(
 
 
 def _files_with_content(folders: set[str]) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for folder in folders:
         if os.path.isdir(folder or '.'):
             with os.scandir(folder or '.') as entries:

@@ -241,10 +241,14 @@ def check_save_best(cfg: Config, metrics: Sequence[dict[str, Any]]) -> Iterator[
     """Whether the metric by which the best checkpoint is chosen will be there."""
     wanted = cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
     wanted = [wanted] if isinstance(wanted, str) else list(wanted or [])
-    given = [_metric_names(metric) for metric in metrics]
-    if not given or None in given:  # of another kind: it alone knows
+    names: list[str] = []
+    for metric in metrics:
+        given = _metric_names(metric)
+        if given is None:  # of another kind: it alone knows
+            return
+        names += given
+    if not metrics:
         return
-    names = [name for part in given for name in part]
     absent = [name for name in wanted if name not in (*names, 'auto')]
     if absent:
         yield Finding(

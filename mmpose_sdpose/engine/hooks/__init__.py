@@ -3,6 +3,7 @@ from .check_data_hook import CheckDataHook
 from .check_finite_hook import CheckFiniteHook
 from .checkpoint_guard_hook import CheckpointGuardHook
 from .cost_hook import CostHook
+from .distiller_state_hook import DistillerStateHook
 from .epoch_seed_hook import EpochSeedHook
 from .loss_weight_hook import LossWeightHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -13,6 +14,7 @@ __all__ = [
     'CheckFiniteHook',
     'CheckpointGuardHook',
     'CostHook',
+    'DistillerStateHook',
     'EpochSeedHook',
     'LossWeightHook',
     'SafeCheckpointHook',

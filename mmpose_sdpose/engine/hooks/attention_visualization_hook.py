@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
-from torch.utils.data import Dataset
 
 from ...visualization import AttentionChoice, check_choice, draw_attention
 from .plain_model import plain_model
@@ -35,6 +36,12 @@ class AttentionVisualizationHook(Hook):
     Raises:
         ValueError: If ``people`` or ``interval`` is below 1; from the run, before it trains, if
             the model or the data does not have what is to be drawn.
+
+    Examples:
+        >>> from mmpose_sdpose.engine import AttentionVisualizationHook
+        >>> hook = AttentionVisualizationHook(people=2, interval=10, keypoints=['nose', 'left_wrist'])
+        >>> hook.choice.keypoints
+        ['nose', 'left_wrist']
     """
 
     priority = 'LOW'
@@ -54,13 +61,7 @@ class AttentionVisualizationHook(Hook):
         if isinstance(people, int) and people < 1:
             raise ValueError(f'people ({people}) must be at least 1, or a list of indices')
         self.people, self.interval = people, interval
-        self.choice = dict(
-            keypoints=keypoints,
-            layers=layers,
-            teacher_layers=teacher_layers,
-            cycles=cycles,
-            heads=heads,
-        )
+        self.choice = AttentionChoice(keypoints, layers, teacher_layers, cycles, heads)
 
     def before_train(self, runner: Runner) -> None:
         if runner.val_loop is None:
@@ -80,13 +81,13 @@ class AttentionVisualizationHook(Hook):
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         self._draw(runner, runner.test_dataloader.dataset, 0)
 
-    def _check(self, runner: Runner, dataset: Dataset) -> None:
+    def _check(self, runner: Runner, dataset: BaseDataset) -> None:
         """What could not be drawn is said before anything has run."""
         self._indices(dataset)
         check_choice(plain_model(runner), dataset.metainfo, self._choice(runner))
 
     @master_only
-    def _draw(self, runner: Runner, dataset: Dataset, epoch: int) -> None:
+    def _draw(self, runner: Runner, dataset: BaseDataset, epoch: int) -> None:
         choice = self._choice(runner)
         for number, index in enumerate(self._indices(dataset), start=1):
             caption = (
@@ -102,9 +103,9 @@ class AttentionVisualizationHook(Hook):
     def _choice(self, runner: Runner) -> AttentionChoice:
         head = getattr(plain_model(runner), 'head', None)
         every = range(1, getattr(head, 'num_cycles', 1) + 1)
-        return AttentionChoice(**{**self.choice, 'cycles': self.choice['cycles'] or every})
+        return replace(self.choice, cycles=self.choice.cycles or every)
 
-    def _indices(self, dataset: Dataset) -> list[int]:
+    def _indices(self, dataset: BaseDataset) -> list[int]:
         last = len(dataset) - 1
         if isinstance(self.people, int):
             return sorted({round(index) for index in np.linspace(0, last, self.people)})

@@ -18,6 +18,11 @@ class CheckDataHook(Hook):
 
     Raises:
         DataError: From the run, if it would fail, or learn or measure something else than was meant.
+
+    Examples:
+        >>> from mmpose_sdpose.configs import read_config
+        >>> config = read_config('mmpose::_base_/default_runtime.py')
+        >>> config.custom_hooks.append(dict(type='CheckDataHook'))  # for any config of MMPose's
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -43,7 +48,9 @@ def _pass_over(runner: Runner, metrics: list) -> None:
     """Take people out of MMPose's COCO metric who have no box or no keypoints: it fails on them."""
     for metric in metrics:
         coco = metric.coco if isinstance(metric, CocoMetric) else None
-        people = coco.dataset.get('annotations', []) if coco else []
+        if not coco:
+            continue
+        people = coco.dataset.get('annotations', [])
         whole = [person for person in people if 'bbox' in person and 'keypoints' in person]
         if len(whole) < len(people):
             coco.dataset['annotations'] = whole

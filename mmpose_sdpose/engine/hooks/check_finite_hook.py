@@ -23,6 +23,15 @@ class CheckFiniteHook(Hook):
 
     Raises:
         FloatingPointError: From the run; names the losses, the images and the checkpoint to go on from.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> import torch
+        >>> from mmpose_sdpose.engine import CheckFiniteHook
+        >>> runner = SimpleNamespace(epoch=0, iter=7, work_dir='work_dirs/none')
+        >>> CheckFiniteHook().after_train_iter(runner, 0, outputs=dict(loss=torch.tensor(float('nan'))))
+        Traceback (most recent call last):
+        FloatingPointError: training stopped in epoch 1, step 8: loss is no finite number...
     """
 
     priority = 'LOW'  # after the moving average of weights, before checkpoints
@@ -91,4 +100,6 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, (int, float, Tensor)):
         value = torch.as_tensor(value)
         return not value.is_floating_point() or bool(torch.isfinite(value).all())
-    return not isinstance(value, np.ndarray) or value.dtype.kind != 'f' or np.isfinite(value).all()
+    if not isinstance(value, np.ndarray) or value.dtype.kind != 'f':
+        return True
+    return bool(np.isfinite(value).all())

@@ -13,11 +13,14 @@ from torch import Tensor
 from ...checkpoint import (
     READS_SAFELY,
     judge,
+    keypoint_names_in,
     list_unusable,
     read_checkpoint,
+    take_keypoints,
     unusable_weights,
     weights_in,
 )
+from ...configs import keypoint_names_of
 from ..resume import keep_state_alone, newest_checkpoint, why_not_resumed
 from .plain_model import plain_model
 
@@ -29,8 +32,9 @@ class CheckpointGuardHook(Hook):
     MMEngine loads non-strictly: with the checkpoint of another model, a test would report the AP of
     random weights. When testing or resuming, every weight of the model must be in the checkpoint.
     When a training starts from one (``load_from``), some must be, so that a head for another data
-    set can be replaced; the rest is logged by MMEngine. What is no number (NaN, text, a tensor without
-    values) is refused always.
+    set can be replaced; the rest is logged by MMEngine. Where the data has other keypoints than the
+    checkpoint was trained on, keypoint tokens and rows of the output layer go by the names. What is no
+    number (NaN, text, a tensor without values) is refused always.
 
     A resumed training takes weights, optimizer, schedules and counters from the file, and no code and
     no path. Without a file named, it goes on from the newest whole one in the work directory, and
@@ -42,6 +46,11 @@ class CheckpointGuardHook(Hook):
     Raises:
         FileNotFoundError: From the run, if the checkpoint is not there.
         ValueError: From the run, if the checkpoint cannot be used.
+
+    Examples:
+        >>> from mmpose_sdpose.configs import read_config
+        >>> config = read_config('mmpose::_base_/default_runtime.py')
+        >>> config.custom_hooks.append(dict(type='CheckpointGuardHook'))  # for any config of MMPose's
     """
 
     priority = 'VERY_HIGH'
@@ -64,8 +73,12 @@ class CheckpointGuardHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare what was read with the model, and take what a run may take."""
         source, model = runner._load_from, plain_model(runner)
-        fit = judge(weights_in(checkpoint, source), model, training=_is_training(runner))
+        found = weights_in(checkpoint, source)
         fine_tuning = _is_training(runner) and not runner._resume
+        if fine_tuning:
+            found.update(_weights_of_keypoints(runner, checkpoint, found))
+            checkpoint['state_dict'] = found
+        fit = judge(found, model, training=_is_training(runner))
         nothing_fits = len(fit.missing) + len(fit.mismatched) == fit.total
         if fit.unusable or nothing_fits or (fit.misfits and self.strict and not fine_tuning):
             raise ValueError(fit.complaint(source))
@@ -79,6 +92,31 @@ class CheckpointGuardHook(Hook):
 def _is_training(runner: Runner) -> bool:
     """MMEngine builds the training loop, a plain dict until then, only in ``runner.train()``."""
     return isinstance(runner._train_loop, BaseLoop)
+
+
+def _weights_of_keypoints(runner: Runner, checkpoint: dict, found: dict) -> dict[str, Tensor]:
+    """Weights of single keypoints for those of the training data; none where they are the same."""
+    dataset = getattr(getattr(runner._train_loop, 'dataloader', None), 'dataset', None)
+    names = getattr(dataset, 'metainfo', {}).get('keypoint_id2name', {})
+    new = [names[index] for index in sorted(names)]
+    old = keypoint_names_in(checkpoint) or _usual_names(found)
+    if not new or not old or new == old:
+        return {}
+    taken, shared = take_keypoints(found, plain_model(runner), old, new)
+    if taken:
+        others = [name for name in new if name not in shared]
+        runner.logger.info(
+            f'{len(shared)} of {len(new)} keypoints have their name in {runner._load_from} and start '
+            f'from its weights; from random ones start {len(others)}: {", ".join(others)}'
+        )
+    return taken
+
+
+def _usual_names(found: dict) -> list[str]:
+    """COCO's 17 or CrowdPose's 14 keypoints, of weights for as many that do not say which."""
+    tokens = [value for key, value in found.items() if key.endswith('.keypoint_tokens')]
+    data = {17: 'coco', 14: 'crowdpose'}.get(tokens[0].shape[1] if tokens else 0)
+    return keypoint_names_of(data) if data else []
 
 
 def _choose(runner: Runner) -> None:

@@ -36,6 +36,12 @@ class CostHook(Hook):
 
     Raises:
         ValueError: If ``warmup`` is negative.
+
+    Examples:
+        >>> from mmpose.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='CostHook', warmup=5))
+        >>> hook.warmup
+        5
     """
 
     priority = 'HIGHEST'  # before those who log the metrics
@@ -52,7 +58,7 @@ class CostHook(Hook):
     def before_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
     ) -> None:
-        self.images = data_batch['inputs']
+        self.images = data_batch['inputs'] if data_batch else []
         _wait()
         self.begin = time.perf_counter()
 

@@ -25,6 +25,13 @@ class EpochSeedHook(Hook):
     and dropout would repeat the first epochs'. Here they hang on seed, epoch, process and worker; the
     first epoch is left as it is. Needs PyTorch 2; a training that counts iterations instead of epochs
     is left alone, and so is the shuffling of one with ``randomness.diff_rank_seed``.
+
+    Examples:
+        >>> from mmengine.config import Config
+        >>> from mmpose_sdpose.configs import find_config
+        >>> config = Config.fromfile(find_config('td-hm_sdpose-t_8xb64-300e_coco-256x192'))
+        >>> dict(type='EpochSeedHook') in config.custom_hooks  # our configs have it
+        True
     """
 
     priority = 'VERY_HIGH'

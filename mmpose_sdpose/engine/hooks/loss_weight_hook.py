@@ -28,6 +28,14 @@ class LossWeightHook(Hook):
 
     Raises:
         ValueError: If a schedule cannot be; from the run, if the distiller has no such loss.
+
+    Examples:
+        >>> from mmpose_sdpose.engine.hooks import LossWeightHook
+        >>> from mmpose_sdpose.engine.hooks.loss_weight_hook import factor_at
+        >>> fading = dict(type='cosine', end=0, until=200)
+        >>> hook = LossWeightHook(schedules=dict(attention=fading))
+        >>> [round(factor_at(fading, epoch), 3) for epoch in (0, 100, 200, 300)]
+        [1.0, 0.5, 0.0, 0.0]
     """
 
     def __init__(self, schedules: dict[str, dict]) -> None:

@@ -21,7 +21,22 @@ class SafeCheckpointHook(CheckpointHook):
     With ``backend_args=dict(backend='atomic')`` a file has its name only once it is whole.
 
     Takes the arguments of MMEngine's hook.
+
+    Examples:
+        >>> from mmpose.registry import HOOKS
+        >>> hook = HOOKS.build(
+        ...     dict(
+        ...         type='SafeCheckpointHook',
+        ...         interval=10,
+        ...         max_keep_ckpts=1,
+        ...         backend_args=dict(backend='atomic'),
+        ...     )
+        ... )
+        >>> hook.interval
+        10
     """
+
+    file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)

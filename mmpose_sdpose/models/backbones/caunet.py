@@ -36,6 +36,13 @@ class CAUNet(ConvStem):
 
     Raises:
         TypeError, ValueError: If ``num_units`` is no count, or from the stem or the units.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import CAUNet
+        >>> (feature,) = CAUNet(out_channels=64, gate='eca')(torch.rand(1, 3, 256, 192))
+        >>> feature.shape
+        torch.Size([1, 64, 64, 48])
     """
 
     def __init__(

@@ -21,7 +21,8 @@ def channels_last(backbone: Backbone) -> Backbone:
     @functools.wraps(build)
     def build_in_channels_last(self: nn.Module, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
-        self.to(memory_format=torch.channels_last)
+        # PyTorch's own annotations leave this argument out.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    backbone.__init__ = build_in_channels_last
+    backbone.__init__ = build_in_channels_last  # type: ignore[method-assign]
     return backbone

@@ -30,6 +30,13 @@ class HRNetThreeStage(HRNet):
 
     Raises:
         TypeError, ValueError: If a width is no count.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import HRNetThreeStage
+        >>> (feature,) = HRNetThreeStage(channels=8)(torch.rand(1, 3, 64, 64))
+        >>> feature.shape
+        torch.Size([1, 8, 16, 16])
     """
 
     def __init__(

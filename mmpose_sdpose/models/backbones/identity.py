@@ -13,6 +13,13 @@ class IdentityBackbone(BaseModule):
 
     Shape:
         (B, 3, H, W) -> ((B, 3, H, W),)
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import IdentityBackbone
+        >>> image = torch.rand(1, 3, 256, 192)
+        >>> IdentityBackbone()(image)[0] is image
+        True
     """
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

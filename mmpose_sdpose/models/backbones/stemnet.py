@@ -29,6 +29,13 @@ class StemNet(ConvStem):
 
     Raises:
         TypeError, ValueError: If a number is no count, or ``out_channels`` no multiple of 4.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import StemNet
+        >>> (feature,) = StemNet()(torch.rand(1, 3, 256, 192))
+        >>> feature.shape
+        torch.Size([1, 256, 64, 48])
     """
 
     def __init__(

@@ -30,6 +30,13 @@ class ThinResNet(ResNet):
 
     Raises:
         TypeError, ValueError: If a number is no count, or not one of a ResNet's.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import ThinResNet
+        >>> (feature,) = ThinResNet()(torch.rand(1, 3, 128, 96))
+        >>> feature.shape
+        torch.Size([1, 128, 8, 6])
     """
 
     def __init__(

@@ -104,9 +104,9 @@ class DeviceAugmentation(PoseDataPreprocessor):
             scale_factor=scale_factor,
             low_resolution_factor=low_resolution_factor,
         )
-        for name, value in ranges.items():
-            if len(value) != 2 or not 0 < value[0] <= value[1]:
-                raise ValueError(f'{name} ({value}) must be two rising numbers above 0')
+        for name, ends in ranges.items():
+            if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
+                raise ValueError(f'{name} ({ends}) must be two rising numbers above 0')
         self.encode = target_encoder(codec)
         self.width, self.height = codec['input_size']
         self.padding = padding
@@ -170,7 +170,11 @@ class DeviceAugmentation(PoseDataPreprocessor):
     def _cut(self, boxes: Tensor, points: Tensor, visible: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes, visible and windows (B, 4) after a cut through some people, mostly below."""
         window = torch.cat(
-            [torch.full_like(boxes[:, :2], -_EVERYWHERE), torch.full_like(boxes[:, 2:], _EVERYWHERE)], 1
+            [
+                torch.full_like(boxes[:, :2], -_EVERYWHERE),
+                torch.full_like(boxes[:, 2:], _EVERYWHERE),
+            ],
+            1,
         )
         if not self.probabilities['cut_prob']:
             return boxes, visible, window
@@ -187,7 +191,11 @@ class DeviceAugmentation(PoseDataPreprocessor):
         done = (self._drawn('cut_prob', boxes) & possible)[:, None]
         window = torch.where(done, cut, window)
         rest = torch.cat(
-            [torch.maximum(boxes[:, :2], window[:, :2]), torch.minimum(boxes[:, 2:], window[:, 2:])], 1
+            [
+                torch.maximum(boxes[:, :2], window[:, :2]),
+                torch.minimum(boxes[:, 2:], window[:, 2:]),
+            ],
+            1,
         )
         return rest, torch.where(done, left, visible), window
 
@@ -219,7 +227,9 @@ class DeviceAugmentation(PoseDataPreprocessor):
         width = factor * torch.maximum(extent[:, 0], extent[:, 1] * self.width / self.height)
         angle = torch.deg2rad(self.rotate_factor * _cut_normal(boxes[:, 0]))
         angle = angle * self._drawn('rotate_prob', boxes)
-        mirror = 1 - 2 * (torch.rand(count, device=device) < self.probabilities['flip_prob']).float()
+        mirror = (
+            1 - 2 * (torch.rand(count, device=device) < self.probabilities['flip_prob']).float()
+        )
         cos, sin = torch.cos(angle), torch.sin(angle)
         matrix = torch.stack([cos * mirror, -sin, sin * mirror, cos], 1).view(-1, 2, 2)
         return centre, matrix * (width / self.width)[:, None, None]

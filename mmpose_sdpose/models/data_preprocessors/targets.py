@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel
+from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel, UDPHeatmap
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
@@ -18,31 +18,59 @@ def target_encoder(codec: dict) -> Encoder:
     """What makes a codec's targets of a batch: ``keypoint_weights`` and what the codec calls the rest.
 
     Args:
-        codec: Config of an ``MSRAHeatmap`` (unbiased), ``SimCCLabel`` (Gaussian) or ``RegressionLabel``.
+        codec: Config of an ``MSRAHeatmap``, ``UDPHeatmap`` (Gaussian), ``SimCCLabel`` (Gaussian) or
+            ``RegressionLabel``.
 
     Raises:
         ValueError: For another codec.
     """
     built = KEYPOINT_CODECS.build(codec)
     if isinstance(built, MSRAHeatmap) and built.unbiased:
-        return lambda points, visible: _heatmaps(built, points, visible)
+        return lambda points, visible: _whole_heatmaps(built, points, visible)
+    if isinstance(built, MSRAHeatmap) or (
+        isinstance(built, UDPHeatmap) and built.heatmap_type == 'gaussian'
+    ):
+        return lambda points, visible: _patched_heatmaps(built, points, visible)
     if isinstance(built, SimCCLabel) and built.smoothing_type == 'gaussian':
         return lambda points, visible: _simcc_labels(built, points, visible)
     if isinstance(built, RegressionLabel):
         return lambda points, visible: _coordinates(built, points, visible)
     raise ValueError(
-        f'codec {codec} has no targets here; there are MSRAHeatmap with unbiased=True, SimCCLabel with '
-        'Gaussian labels and RegressionLabel'
+        f'codec {codec} has no targets here; there are MSRAHeatmap, UDPHeatmap with Gaussian heatmaps, '
+        'SimCCLabel with Gaussian labels and RegressionLabel'
     )
 
 
-def _heatmaps(codec: MSRAHeatmap, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
+def _whole_heatmaps(codec: MSRAHeatmap, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
     points = points / points.new_tensor(codec.scale_factor)
     width, height = codec.heatmap_size
     weights = visible * _reaches_in(points, 3 * codec.sigma, (width, height))
     columns = _gaussians(points[..., 0], width, codec.sigma)
     rows = _gaussians(points[..., 1], height, codec.sigma)
     heatmaps = rows[..., :, None] * columns[..., None, :]
+    return dict(heatmaps=heatmaps * (weights > 0)[..., None, None], keypoint_weights=weights)
+
+
+def _patched_heatmaps(
+    codec: MSRAHeatmap | UDPHeatmap, points: Tensor, visible: Tensor
+) -> dict[str, Tensor]:
+    """Gaussians that end at three sigmas; MSRA's stand on whole cells, UDP's where the keypoint is."""
+    points = points / points.new_tensor(codec.scale_factor)
+    cells = (points + 0.5).trunc()
+    radius = 3 * codec.sigma
+    low, high = (cells - radius).trunc(), (cells + radius + 1).trunc()
+    centres = low + (2 * radius + 1) // 2
+    if isinstance(codec, UDPHeatmap):
+        centres = centres + points - cells
+    size = codec.heatmap_size
+    inside = ((low < points.new_tensor(size)) & (high >= 0)).all(-1)
+    weights = visible * inside
+    sides = []
+    for axis in range(2):
+        steps = torch.arange(size[axis], dtype=points.dtype, device=points.device)
+        patch = (steps >= low[..., axis, None]) & (steps < high[..., axis, None])
+        sides.append(_gaussians(centres[..., axis], size[axis], codec.sigma) * patch)
+    heatmaps = sides[1][..., :, None] * sides[0][..., None, :]
     return dict(heatmaps=heatmaps * (weights > 0)[..., None, None], keypoint_weights=weights)
 
 

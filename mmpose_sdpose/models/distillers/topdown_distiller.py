@@ -1,23 +1,30 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
+from mmengine.logging import print_log
 from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...checkpoint import judge, load_weights
-from ...configs import read_config
-from ..arguments import check_configs, check_dicts, check_flags
+from ...checkpoint import judge
+from ..arguments import check_configs, check_dicts, check_flags, check_weights
+from ..heads import num_keypoints_of
 from ..heads.token_head import keypoint_weights
-from .checks import check_losses
-from .comparisons import COMPARISONS, asked
-from .knowledge import ask, quantities_of
+from .codecs import input_size_of
+from .comparisons import Comparison, build_comparison
+from .fitting import fit, random_images, try_out, undisturbed
+from .keypoint_sets import KeypointSet, shared_joints
+from .own_state import MovingAverage, collect_state, keep_to_the_student
+from .registries import adapter_of
+from .sides import Request, Side, ask, listen
+from .teacher_inputs import TeacherInputs
+from .teachers import Aside, ModelConfig, build_teacher, say_other_crops
+from .watching import find_module, innermost
 
 
 @MODELS.register_module()
@@ -28,19 +35,29 @@ class TopdownDistiller(TopdownPoseEstimator):
     predictions are the plain student's, and a checkpoint loads into the student's own config. The
     teacher is no submodule; it stays in evaluation mode, runs without gradients (not in inference
     mode: losses keep its outputs for their backward pass), and follows the student's device and
-    precision. Of a student with several cycles the first one is taught.
+    precision. Of a student with several cycles the first one is taught. What losses adapt with
+    (connectors) is trained too, but in no state dict: see ``DistillerStateHook``.
 
     Args:
         student: The student: a model config, or the name or path of a config file. Its own
             ``score_loss`` is off where the teacher teaches scores.
-        teacher: The teacher, likewise; ``mmpose::…`` finds the configs of MMPose. Token heatmap models
-            of this package give everything that can be compared, any heatmap estimator of MMPose
-            gives heatmaps and coordinates.
-        losses: What is compared -> the loss for it; None leaves it out. Comparisons: heatmaps,
-            coordinates, keypoint_tokens, visual_tokens, attention, scores, simulated_heatmaps.
+        teacher: The teacher, likewise; ``mmpose::…`` finds the configs of MMPose. 'ema': the average of
+            the student over its own training.
+        losses: A name -> the loss, any registered one of (student, teacher[, weights]); None leaves it
+            out. What it compares is said by ``on`` in its config, or ``compares`` of its class, or its
+            name; options of what is compared (``module`` of features) by ``student_module`` and
+            ``teacher_module``, or ``module`` for both. ``weights`` of the joints: 'labels' (default),
+            'all' alike, or the 'teacher' by its scores.
         teacher_ckpt: Path or URL of the teacher's weights.
+        ema_momentum: With ``teacher='ema'``, the share that the student has in its average at each step;
+            default: 0.0002.
+        keypoint_pairs: Which keypoints of the student are which of the teacher, by name or counted from
+            0; default: by the names in both models' ``metainfo``, or all in one order.
         backbone_from_teacher: Start the student's backbone from the teacher's weights, as DistilPose-L
             does; the teacher's may have more stages.
+        frozen: Dotted paths of modules of the student that are not trained: with 'backbone', the head
+            alone learns.
+        student_loss_weight: Factor of the student's own losses; with 0 it learns from its teacher alone.
         allow_untrained: Accept a teacher without weights, for tests.
 
     Raises:
@@ -49,35 +66,51 @@ class TopdownDistiller(TopdownPoseEstimator):
             student, teacher and losses do not.
     """
 
+    frozen: tuple[str, ...] = ()
+
     def __init__(
         self,
         student: dict | str,
         teacher: dict | str,
         losses: dict[str, dict | None],
         teacher_ckpt: str | None = None,
+        ema_momentum: float | None = None,
+        keypoint_pairs: Sequence[tuple] | None = None,
         backbone_from_teacher: bool = False,
+        frozen: Sequence[str] = (),
+        student_loss_weight: float = 1.0,
         allow_untrained: bool = False,
     ) -> None:
         check_flags(backbone_from_teacher=backbone_from_teacher, allow_untrained=allow_untrained)
         check_dicts(losses=losses)
-        losses = losses or {}
+        check_weights(student_loss_weight=student_loss_weight)
+        losses = {name: loss for name, loss in (losses or {}).items() if loss is not None}
         check_configs(**{f'losses.{name}': loss for name, loss in losses.items()})
-        student = _model_config('student', student)
-        if student.pop('type') != 'TopdownPoseEstimator':
+        if not losses:
+            raise ValueError('losses is empty: name what the student learns from its teacher')
+        student_config = ModelConfig('student', student)
+        config = dict(student_config.model)
+        if config.pop('type') != 'TopdownPoseEstimator':
             raise ValueError('the student must be a TopdownPoseEstimator')
-        super().__init__(**student)
-        unknown = sorted(set(losses) - set(COMPARISONS))
-        if unknown:
-            raise ValueError(
-                f'losses compares {unknown}, unknown; choose from {sorted(COMPARISONS)}'
-            )
-        self.distillation_losses = nn.ModuleDict(
-            {name: MODELS.build(loss) for name, loss in losses.items() if loss is not None}
-        )
+        super().__init__(**config)
+        built = {name: build_comparison(name, loss) for name, loss in losses.items()}
+        self.distillation_losses = nn.ModuleDict({name: loss for name, (loss, _) in built.items()})
+        self.comparisons = {name: comparison for name, (_, comparison) in built.items()}
         #: Factor of each loss, for schedules.
-        self.loss_factors = dict.fromkeys(self.distillation_losses, 1.0)
-        self._teacher = _Aside(_build_teacher(teacher, teacher_ckpt, allow_untrained))
-        check_losses(dict(self.distillation_losses.items()), self, self.teacher)
+        self.loss_factors = dict.fromkeys(built, 1.0)
+        keep_to_the_student(self)
+        #: What makes the teacher the student's average, if it is.
+        self.average = _average(teacher, teacher_ckpt, ema_momentum, backbone_from_teacher)
+        teacher_config = student_config if self.average else ModelConfig('teacher', teacher)
+        untrained = allow_untrained or self.average is not None
+        self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
+        self._meet(student_config, teacher_config, keypoint_pairs)
+        self.student_loss_weight = student_loss_weight
+        self.frozen = tuple(frozen)
+        for name in self.frozen:
+            find_module(self, name)[0].requires_grad_(False)
+        #: Whether checkpoints hold what is learned besides the student; a hook says so.
+        self.state_is_kept = False
         if 'scores' in self.distillation_losses:
             self.head.score_loss = None
         self.backbone_from_teacher = backbone_from_teacher
@@ -87,6 +120,40 @@ class TopdownDistiller(TopdownPoseEstimator):
     @property
     def teacher(self) -> nn.Module:
         return self._teacher.model
+
+    def _meet(
+        self,
+        student: ModelConfig,
+        teacher: ModelConfig,
+        keypoint_pairs: Sequence[tuple] | None,
+    ) -> None:
+        """What the two share, and whether the losses can compare it."""
+        heads = {
+            role: innermost(getattr(model, 'head', nn.Identity())) for role, model in self._sides
+        }
+        for head in heads.values():
+            adapter_of(head)
+        self._inputs = TeacherInputs(self, self.teacher)
+        keypoints = [
+            KeypointSet.of(role, num_keypoints_of(heads[role]), config.metainfo)
+            for role, config in (('student', student), ('teacher', teacher))
+        ]
+        self._joints = shared_joints(*keypoints, keypoint_pairs)
+        say_other_crops(student.use_udp(self), teacher.use_udp(self.teacher))
+        size = input_size_of('student', self)
+        images = random_images(size)
+        with undisturbed(self, self.teacher):
+            sides = [
+                try_out(
+                    'student', size, lambda: ask('student', self, images, self._requests('student'))
+                ),
+                try_out('teacher', size, lambda: self._ask_teacher(images)),
+            ]
+            fit(dict(self.distillation_losses.items()), self.comparisons, *sides, self._joints)
+
+    @property
+    def _sides(self) -> list[tuple[str, nn.Module]]:
+        return [('student', self), ('teacher', self.teacher)]
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -104,29 +171,65 @@ class TopdownDistiller(TopdownPoseEstimator):
             )
 
     def loss(self, inputs: Tensor, data_samples: list[PoseDataSample]) -> dict[str, Tensor]:
-        """The student's own losses, and one ``loss_distill_<comparison>`` for each comparison."""
-        head = self.head
-        student_layers, teacher_layers = self._map_layers()
-        map_layers = head.between_cycles.map_layers(head.num_cycles)
-        map_layers[1] = [*map_layers.get(1, []), *student_layers]
-        cycles = head.run_cycles(self.extract_feat(inputs), head.num_cycles, map_layers)
-        losses = head.loss_of_cycles(cycles, data_samples, self.train_cfg)
-        of_student, of_teacher = asked(self.distillation_losses)
-        student = quantities_of(head, cycles[0], of_student)
+        """The student's own losses, and ``loss_distill_<name>`` for each loss of the distillation."""
+        if self.training:
+            self._before_step()
+        with listen('student', self, self._requests('student')) as heard:
+            losses = super().loss(inputs, data_samples)
+        student = heard.side
+        for name in [name for name in losses if 'loss' in name and self.student_loss_weight != 1]:
+            losses[name] = self.student_loss_weight * losses[name]
         with torch.no_grad():
-            teacher = ask(self.teacher, inputs, of_teacher, teacher_layers)
-        weights = keypoint_weights(data_samples)
+            teacher = self._ask_teacher(inputs)
+        joints = self._joints and tuple(side.to(inputs.device) for side in self._joints)
         for name, loss in self.distillation_losses.items():
-            value = COMPARISONS[name](loss, student, teacher, weights)
-            losses[f'loss_distill_{name}'] = self.loss_factors[name] * value
+            comparison = self.comparisons[name]
+            arguments = comparison.values(student, teacher, joints)
+            if comparison.weighted:
+                arguments.append(self._weights(comparison, data_samples, teacher, joints))
+            losses[f'loss_distill_{name}'] = self.loss_factors[name] * loss(*arguments)
         return losses
 
-    def _map_layers(self) -> tuple[list[int], list[int]]:
-        """Student's and teacher's layers whose attention is compared."""
-        if 'attention' not in self.distillation_losses:
-            return [], []
-        loss = self.distillation_losses['attention']
-        return loss.student_layers, loss.teacher_layers
+    def _before_step(self) -> None:
+        if self.average is not None:
+            self.average.update(self.teacher, self)
+        if not self.state_is_kept and collect_state(self):
+            self.state_is_kept = True  # said once
+            print_log(
+                'distillation: what its losses adapt with, or the average of its student, is in no '
+                "checkpoint: add dict(type='DistillerStateHook') to custom_hooks",
+                'current',
+                logging.WARNING,
+            )
+
+    def train(self, mode: bool = True) -> TopdownDistiller:
+        super().train(mode)
+        for name in self.frozen:
+            find_module(self, name)[0].eval()
+        return self
+
+    def _requests(self, role: str) -> list[Request]:
+        return [r for comparison in self.comparisons.values() for r in getattr(comparison, role)]
+
+    def _ask_teacher(self, images: Tensor) -> Side:
+        images = self._inputs(images, self, self.teacher)
+        return ask('teacher', self.teacher, images, self._requests('teacher'))
+
+    def _weights(
+        self,
+        comparison: Comparison,
+        samples: list[PoseDataSample],
+        teacher: Side,
+        joints: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        """(B, K), of the joints that both have."""
+        if comparison.weights == 'teacher':
+            weights, index = teacher['scores'].clamp(0, 1), 1
+        else:
+            weights, index = keypoint_weights(samples), 0
+            if comparison.weights == 'all':
+                weights = torch.ones_like(weights)
+        return weights if joints is None else weights[:, joints[index]]
 
     def _apply(self, function: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
         """What moves or casts the student moves or casts the teacher."""
@@ -134,52 +237,17 @@ class TopdownDistiller(TopdownPoseEstimator):
         return super()._apply(function, *args, **kwargs)
 
 
-class _Aside:
-    """Holds the teacher where no module looks: parameters, state dict, train(), data parallelism.
-
-    A copy of the student (an exponential moving average) shares it.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-
-    def __deepcopy__(self, memo: dict) -> _Aside:
-        return self
-
-
-def _model_config(role: str, model: dict | str) -> ConfigDict:
-    """The model in a config, or the model config itself; a copy of one's own."""
-    if isinstance(model, str):
-        return read_config(model).model
-    if not isinstance(model, Mapping) or 'type' not in model:
+def _average(
+    teacher: dict | str, checkpoint: str | None, momentum: float | None, backbone_from_teacher: bool
+) -> MovingAverage | None:
+    """With ``teacher='ema'``, and then alone."""
+    if teacher != 'ema':
+        if momentum is not None:
+            raise ValueError("ema_momentum is for teacher='ema': leave it out with another teacher")
+        return None
+    if checkpoint is not None or backbone_from_teacher:
         raise ValueError(
-            f"{role} ({model!r}) must be a model's config, with its type, or the name or path of a "
-            'config file'
+            "teacher='ema' is the average of the student itself: leave teacher_ckpt and "
+            'backbone_from_teacher out, and start the student from weights with load_from'
         )
-    return deepcopy(ConfigDict(model))
-
-
-_WHERE_FROM = (
-    'train the teacher with its own config, or convert the official weights with `mim run '
-    'mmpose_sdpose convert_checkpoint`, and name the file with --cfg-options model.teacher_ckpt=…'
-)
-
-
-def _build_teacher(teacher: dict | str, checkpoint: str | None, allow_untrained: bool) -> nn.Module:
-    if checkpoint is not None and not isinstance(checkpoint, str):
-        raise TypeError(f'teacher_ckpt ({checkpoint!r}) must be the path or URL of a file')
-    if checkpoint is None and not allow_untrained:
-        raise ValueError(f'the teacher has no weights (teacher_ckpt is None): {_WHERE_FROM}')
-    model = MODELS.build(_model_config('teacher', teacher))
-    if checkpoint is not None:
-        try:
-            load_weights(model, checkpoint)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f"no teacher's weights: {error}. Please {_WHERE_FROM}"
-            ) from error
-        except ValueError as error:
-            raise ValueError(f'teacher_ckpt: {error}') from error
-    model.requires_grad_(False)
-    model.eval()
-    return model
+    return MovingAverage(0.0002 if momentum is None else momentum)

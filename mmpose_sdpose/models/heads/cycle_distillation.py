@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..arguments import check_configs
 from ..layers import AttentionLayout, Tokens
+
+if TYPE_CHECKING:
+    from ..losses import AttentionTransferLoss
 
 
 class CycleDistillation(nn.Module):
@@ -34,9 +42,9 @@ class CycleDistillation(nn.Module):
             keypoint_token_loss=keypoint_token_loss,
             attention_loss=attention_loss,
         )
-        self.visual_token_loss = visual_token_loss and MODELS.build(visual_token_loss)
-        self.keypoint_token_loss = keypoint_token_loss and MODELS.build(keypoint_token_loss)
-        self.attention_loss = attention_loss and MODELS.build(attention_loss)
+        self.visual_token_loss: nn.Module | None = _build(visual_token_loss)
+        self.keypoint_token_loss: nn.Module | None = _build(keypoint_token_loss)
+        self.attention_loss: AttentionTransferLoss | None = _build(attention_loss)
         if self.attention_loss is not None:
             self.attention_loss.check(layout, layout)
 
@@ -49,15 +57,15 @@ class CycleDistillation(nn.Module):
 
     def forward(self, cycles: list[Tokens]) -> dict[str, Tensor]:
         pairs = list(zip(cycles, cycles[1:]))
-        losses = {}
+        losses: dict[str, Tensor] = {}
         if not pairs:
             return losses
         if self.visual_token_loss is not None:
-            losses['loss_visual_token'] = sum(
+            losses['loss_visual_token'] = _sum(
                 self.visual_token_loss(student.visual, teacher.visual) for student, teacher in pairs
             )
         if self.keypoint_token_loss is not None:
-            losses['loss_keypoint_token'] = sum(
+            losses['loss_keypoint_token'] = _sum(
                 self.keypoint_token_loss(student.keypoint, teacher.keypoint)
                 for student, teacher in pairs
             )
@@ -66,3 +74,11 @@ class CycleDistillation(nn.Module):
                 cycles[0].attention, cycles[-1].attention
             )
         return losses
+
+
+def _build(loss: dict | None) -> Any:
+    return None if loss is None else MODELS.build(loss)
+
+
+def _sum(values: Iterable[Tensor]) -> Tensor:
+    return reduce(torch.add, values)

@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 
 import torch
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.evaluation.functional import pose_pck_accuracy
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
+from mmpose.utils.typing import Features
 from torch import Tensor, nn
 
 from ..arguments import check_configs, check_counts
@@ -46,6 +48,22 @@ class MCTHead(TokenHead, HeatmapHead):
     Raises:
         TypeError, ValueError: If an argument is illegal by itself, or sizes, cycles, weights or layers
             do not fit together.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import MCTHead
+        >>> codec = dict(type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
+        >>> head = MCTHead(
+        ...     in_channels=128,
+        ...     out_channels=17,
+        ...     in_featuremap_size=(6, 8),
+        ...     patch_size=(1, 1),
+        ...     encoder=dict(embed_dims=128, depth=4, num_heads=4),
+        ...     num_cycles=2,
+        ...     decoder=codec,
+        ... )
+        >>> head((torch.rand(1, 128, 8, 6),)).shape
+        torch.Size([1, 17, 32, 24])
     """
 
     predicts = ('heatmaps',)
@@ -109,7 +127,7 @@ class MCTHead(TokenHead, HeatmapHead):
 
     def predict(
         self,
-        feats: tuple[Tensor, ...] | list[tuple[Tensor, ...]],
+        feats: Features,
         batch_data_samples: list[PoseDataSample],
         test_cfg: dict | None = None,
     ) -> list:
@@ -143,7 +161,7 @@ def _accuracy(heatmaps: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     return torch.tensor(accuracy, device=heatmaps.device)
 
 
-def _softmax_scale(loss: nn.Module, codec: object) -> float | None:
+def _softmax_scale(loss: nn.Module, codec: BaseKeypointCodec) -> float | None:
     """What turns a softmax over cells into a heatmap with peak 1: the mass of the target Gaussian.
 
     None where the loss compares heatmaps as they are.

@@ -28,10 +28,17 @@ class TokenHead(BaseHead):
 
     While training, the tokens pass the encoder ``num_cycles`` times, every cycle is supervised, and
     each cycle learns from the next one's tokens. Prediction and ``mode='tensor'`` run one cycle.
-    """
 
-    #: Names of the quantities in what :meth:`read` returns.
-    predicts: tuple[str, ...]
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.configs import build_model
+        >>> head = build_model('td-hm_sdpose-n_2xb16-16e_synthpose-128x96').head
+        >>> isinstance(head, TokenHead)
+        True
+        >>> first, second = head.run_cycles((torch.rand(1, 128, 8, 6),), num_cycles=2)
+        >>> first.tokens.keypoint.shape
+        torch.Size([1, 17, 128])
+    """
 
     # The parts that a head's constructor builds.
     out_channels: int  # K
@@ -40,6 +47,11 @@ class TokenHead(BaseHead):
     num_cycles: int
     cycle_weights: tuple[float, ...]
     between_cycles: CycleDistillation
+
+    @property
+    @abstractmethod
+    def predicts(self) -> tuple[str, ...]:
+        """Names of the quantities in what :meth:`read` returns."""
 
     @abstractmethod
     def outputs_of(self, keypoint_tokens: Tensor) -> Tensor:
@@ -145,7 +157,8 @@ def check_codec(
     """
     tables = (getattr(codec, f'{kind}_mapping_table', {}) for kind in ('label', 'field'))
     sizes = ('input_size', 'heatmap_size') if target == 'heatmaps' else ('input_size',)
-    if not any(target in table for table in tables) or not all(hasattr(codec, s) for s in sizes):
+    makes_target = any(target in table for table in tables)
+    if codec is None or not makes_target or not all(hasattr(codec, size) for size in sizes):
         raise ValueError(
             f'decoder is a {type(codec).__name__}: the head needs a codec that makes {target} and has '
             f'{" and ".join(sizes)}'

@@ -12,6 +12,7 @@ from mmpose.models.utils.tta import flip_coordinates
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
+from mmpose.utils.typing import Features
 from torch import Tensor
 
 from ..arguments import check_configs, check_counts
@@ -55,6 +56,20 @@ class TokenRegressionHead(TokenHead):
     Raises:
         TypeError, ValueError: If an argument is illegal by itself, or sizes, cycles, weights or layers
             do not fit together.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models import TokenRegressionHead
+        >>> head = TokenRegressionHead(
+        ...     in_channels=128,
+        ...     out_channels=17,
+        ...     in_featuremap_size=(6, 8),
+        ...     patch_size=(1, 1),
+        ...     encoder=dict(embed_dims=128, depth=4, num_heads=4),
+        ...     decoder=dict(type='RegressionLabel', input_size=(96, 128)),
+        ... )
+        >>> head((torch.rand(1, 128, 8, 6),)).shape
+        torch.Size([1, 17, 3])
     """
 
     def __init__(
@@ -82,7 +97,7 @@ class TokenRegressionHead(TokenHead):
         self.decoder = decoder and KEYPOINT_CODECS.build(decoder)
         check_codec(self.decoder, 'keypoint_labels', in_featuremap_size)
         self.loss_module = MODELS.build(loss or dict(type='SmoothL1Loss', use_target_weight=True))
-        self.score_loss = score_loss and MODELS.build(score_loss)
+        self.score_loss = None if score_loss is None else MODELS.build(score_loss)
         self.mct = MultiCycleTransformer(
             in_channels, in_featuremap_size, patch_size, out_channels, encoder
         )
@@ -120,7 +135,7 @@ class TokenRegressionHead(TokenHead):
 
     def predict(
         self,
-        feats: tuple[Tensor, ...] | list[tuple[Tensor, ...]],
+        feats: Features,
         batch_data_samples: list[PoseDataSample],
         test_cfg: dict | None = None,
     ) -> list[InstanceData]:

@@ -18,6 +18,15 @@ class TokenAttention(nn.Module):
 
     Raises:
         TypeError, ValueError: If one is no count, or ``embed_dims`` no multiple of ``num_heads``.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import TokenAttention
+        >>> tokens, attention_map = TokenAttention(embed_dims=32, num_heads=4).with_map(
+        ...     torch.rand(1, 10, 32)
+        ... )
+        >>> tokens.shape, attention_map.shape
+        (torch.Size([1, 10, 32]), torch.Size([1, 4, 10, 10]))
     """
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:

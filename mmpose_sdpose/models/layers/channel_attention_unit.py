@@ -29,6 +29,12 @@ class ChannelAttentionUnit(nn.Module):
     Raises:
         TypeError, ValueError: If one is no count, ``groups`` does not divide ``mid_channels``, or
             from the gate.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import ChannelAttentionUnit
+        >>> ChannelAttentionUnit(64, 128, 256)(torch.rand(1, 64, 16, 12)).shape
+        torch.Size([1, 256, 16, 12])
     """
 
     def __init__(

@@ -57,7 +57,23 @@ class MultiCycleTransformer(nn.Module):
     Raises:
         TypeError, ValueError: If a size is no count, or the patches do not tile the feature map; from
             the encoder; or when a later feature map has another size.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import MultiCycleTransformer
+        >>> mct = MultiCycleTransformer(
+        ...     in_channels=64,
+        ...     in_featuremap_size=(12, 16),
+        ...     patch_size=(4, 3),
+        ...     num_keypoints=17,
+        ...     encoder=dict(embed_dims=32, depth=2, num_heads=4),
+        ... )
+        >>> first, second = mct(torch.rand(1, 64, 16, 12), num_cycles=2)
+        >>> second.keypoint.shape, second.visual.shape
+        (torch.Size([1, 17, 32]), torch.Size([1, 16, 32]))
     """
+
+    position: Tensor
 
     def __init__(
         self,

@@ -28,6 +28,11 @@ def sine_position_table(
     Raises:
         TypeError, ValueError: If a size is no count, ``embed_dims`` no multiple of 4, or
             ``temperature`` not above 0.
+
+    Examples:
+        >>> from mmpose_sdpose.models.layers import sine_position_table
+        >>> sine_position_table(height=16, width=12, embed_dims=192).shape
+        torch.Size([1, 192, 192])
     """
     check_counts(height=height, width=width, embed_dims=embed_dims)
     check_positive(temperature=temperature)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -21,6 +22,12 @@ class TokenEncoderLayer(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``mlp_ratio`` leaves no hidden unit, or from the attention.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import TokenEncoderLayer
+        >>> TokenEncoderLayer(embed_dims=32, num_heads=4, mlp_ratio=3)(torch.rand(1, 10, 32)).shape
+        torch.Size([1, 10, 32])
     """
 
     def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float) -> None:
@@ -65,7 +72,16 @@ class TokenEncoder(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``depth`` is no count, or from the layers.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import TokenEncoder, sine_position_table
+        >>> encoder = TokenEncoder(embed_dims=32, depth=2, num_heads=4)
+        >>> encoder(torch.rand(1, 12, 32), sine_position_table(3, 4, 32)).shape
+        torch.Size([1, 12, 32])
     """
+
+    layers: Sequence[TokenEncoderLayer]  # a ModuleList, which does not say of what
 
     def __init__(
         self, embed_dims: int = 192, depth: int = 12, num_heads: int = 8, mlp_ratio: float = 3.0
@@ -74,9 +90,8 @@ class TokenEncoder(nn.Module):
         check_counts(depth=depth)
         self.embed_dims = embed_dims
         self.num_heads = num_heads
-        self.layers = nn.ModuleList(
-            TokenEncoderLayer(embed_dims, num_heads, mlp_ratio) for _ in range(depth)
-        )
+        layers = (TokenEncoderLayer(embed_dims, num_heads, mlp_ratio) for _ in range(depth))
+        self.layers = cast('Sequence[TokenEncoderLayer]', nn.ModuleList(layers))
 
     def forward(self, tokens: Tensor, position: Tensor) -> Tensor:
         return self.with_maps(tokens, position, ())[0]
@@ -85,7 +100,7 @@ class TokenEncoder(nn.Module):
         self, tokens: Tensor, position: Tensor, map_layers: Sequence[int]
     ) -> tuple[Tensor, dict[int, Tensor]]:
         """The same, and the attention maps (B, heads, N, N) of the layers asked for, counted from 1."""
-        maps = {}
+        maps: dict[int, Tensor] = {}
         for number, layer in enumerate(self.layers, start=1):
             if number > 1:
                 tokens = tokens + position

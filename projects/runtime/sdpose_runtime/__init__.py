@@ -4,7 +4,7 @@ Example::
 
     from sdpose_runtime import PoseModel
 
-    model = PoseModel('sdpose-t.onnx', threads=2)
+    model = PoseModel()  # the one that comes with the package; PoseModel('sdpose-t.onnx'): yours
     people = model(cv2.imread('photo.jpg'), [[10, 20, 110, 320]])
     people.keypoints, people.scores  # (P, K, 2) in pixels of the photo, (P, K)
 

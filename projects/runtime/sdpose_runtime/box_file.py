@@ -37,7 +37,7 @@ class ListedImage:
 
     id: int | str
     parts: tuple[str, ...]
-    size: tuple[int, int] | None = None
+    size: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         return f'{"/".join(self.parts)} (image {self.id})'
@@ -65,6 +65,14 @@ class BoxFile:
     Raises:
         OSError: If it cannot be read.
         ValueError: If it is of another format, says two things of one image, or has nobody in it.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import BoxFile
+        >>> from sdpose_runtime.sources import Frame
+        >>> boxes = BoxFile('people.json')
+        >>> boxes(Frame('photo.jpg', cv2.imread('photo.jpg'))).corners.tolist()
+        [[10.0, 20.0, 110.0, 320.0]]
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -131,7 +139,7 @@ class BoxFile:
         boxes = self._people.get(_key(listed.id), []) if listed else []
         sides = np.array(boxes, np.float32).reshape(-1, 5)
         corners = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:4]], axis=1)
-        height, width = frame.image.shape[:2]
+        width, height = frame.size
         self._look_at_sizes(frame, listed, corners)
         if self.annotated:  # as MMPose reads annotations, but not detections
             corners = corners.clip(0, np.array([width - 1, height - 1] * 2, np.float32))
@@ -143,8 +151,8 @@ class BoxFile:
         for place, image in _objects(images, 'image'):
             if 'id' not in image:
                 raise ValueError(f'{place} has no `id`')
-            sides = (image.get('width'), image.get('height'))
-            size = sides if all(map(is_number, sides)) else None
+            width, height = image.get('width'), image.get('height')
+            size = (width, height) if is_number(width) and is_number(height) else None
             parts = _parts(_field(image, 'file_name', str, place))
             self._images[parts[-1]].append(ListedImage(image['id'], parts, size))
 
@@ -171,7 +179,9 @@ class BoxFile:
         named = (image for images in self._images.values() for image in images)
         known = {*self._numbered, *(_key(image.id) for image in named)}
         wanted = _choose_categories(entries, categories, self.path)
-        people, left_out, bad = defaultdict(list), Counter(), []
+        people: defaultdict[Key, list[list[float]]] = defaultdict(list)
+        left_out: Counter[str] = Counter()
+        bad: list[str] = []
         for place, entry in _objects(entries, 'annotation' if self.annotated else 'entry'):
             key, category = _image_key(entry, place), entry.get('category_id')
             box = _box(entry)
@@ -216,8 +226,8 @@ class BoxFile:
 
     def _look_at_sizes(self, frame: Frame, listed: ListedImage | None, corners: np.ndarray) -> None:
         """Log, once, that the boxes seem to be of another size of the image, or of another format."""
-        size = frame.image.shape[1::-1]
-        if listed and listed.size not in (None, size) and not self._sizes_differ:
+        size = frame.size
+        if listed and listed.size and listed.size != size and not self._sizes_differ:
             self._sizes_differ = True
             logger.warning(
                 '%s says that %s has %sx%s pixels, it has %dx%d: was it resized or turned after its '
@@ -263,7 +273,7 @@ def _objects(entries: list[Any], name: str) -> Iterable[tuple[str, dict[str, Any
 
 def _field(entry: dict[str, Any], field: str, kind: type, place: str) -> Any:
     value = entry.get(field)
-    if not isinstance(value, kind) or (kind is str and not _parts(value)):
+    if not isinstance(value, kind) or (isinstance(value, str) and not _parts(value)):
         found = shown(value) if field in entry else 'nothing'
         raise ValueError(f'{place} should have `{field}`, a {kind.__name__}, and has {found}')
     return value

@@ -20,6 +20,13 @@ class Boxes:
     Args:
         corners: (P, 4), left, top, right and bottom, image pixels.
         scores: (P,).
+
+    Examples:
+        >>> import numpy as np
+        >>> from sdpose_runtime import Boxes
+        >>> boxes = Boxes(np.array([[0, 0, 50, 80], [10, 5, 60, 90]]), np.array([0.9, 0.2]))
+        >>> boxes.above(0.3).corners.tolist()
+        [[0, 0, 50, 80]]
     """
 
     corners: np.ndarray
@@ -31,6 +38,11 @@ class Boxes:
     def select(self, index: np.ndarray) -> Boxes:
         """Some of them, by index or mask."""
         return Boxes(self.corners[index], self.scores[index])
+
+    def join(self, others: Boxes) -> Boxes:
+        """These, then the others."""
+        corners = np.concatenate([self.corners, others.corners])
+        return Boxes(corners, np.concatenate([self.scores, others.scores]))
 
     def usable(self) -> np.ndarray:
         """(P,): whether place and score of each are numbers, and the place one that can be."""
@@ -44,11 +56,23 @@ class Boxes:
 
 def box_overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Intersection over union of every pair of boxes: (P, 4), (Q, 4) -> (P, Q)."""
+    shared, one, other = _areas(first, second)
+    return shared / np.maximum(one + other - shared, 1e-9)
+
+
+def box_shares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Share of the smaller one that is in the larger one, of every pair: (P, 4), (Q, 4) -> (P, Q)."""
+    shared, one, other = _areas(first, second)
+    return shared / np.maximum(np.minimum(one, other), 1e-9)
+
+
+def _areas(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What every pair of boxes shares (P, Q), and their own areas (P, 1), (1, Q)."""
     corner = np.maximum(first[:, None, :2], second[None, :, :2])
     opposite = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = (opposite - corner).clip(0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    one, other = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second))
+    return shared, one[:, None], other[None]
 
 
 def are_places(coordinates: np.ndarray) -> np.ndarray:
@@ -63,8 +87,16 @@ class BoxSource(Protocol):
 
 
 class WholeImage:
-    """One person that fills the image."""
+    """One person that fills the image.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import WholeImage
+        >>> from sdpose_runtime.sources import Frame
+        >>> WholeImage()(Frame('photo.jpg', cv2.imread('photo.jpg'))).corners.tolist()
+        [[0.0, 0.0, 400.0, 500.0]]
+    """
 
     def __call__(self, frame: Frame) -> Boxes:
-        height, width = frame.image.shape[:2]
+        width, height = frame.size
         return Boxes(np.array([[0, 0, width, height]], np.float32), np.ones(1, np.float32))

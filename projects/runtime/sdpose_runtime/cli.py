@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -21,13 +22,15 @@ from .pose_model import PoseModel
 from .run import Progress, Run, StopSignals, say
 from .sources import ImageFile, Source, open_sources
 
-DESCRIPTION = """Poses of people in images, folders, videos, a camera or a network stream, by a model
-from an ONNX file. Needs NumPy, OpenCV and ONNX Runtime alone."""
+USAGE = '%(prog)s [MODEL.onnx] INPUT [INPUT ...] --out DIR [options]'
+DESCRIPTION = """Poses of people in images, folders, videos, a camera or a network stream, by the model
+that comes with the package or one of yours. Needs NumPy, OpenCV and ONNX Runtime alone."""
 EXIT_CODES = """Exit code: 0 if all went well, 1 if something was passed over or could not be written, 2
 if nothing was begun, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Pictures, video and results
 of the frames until then are kept. Ctrl-C is the way to end a camera or a stream: alone it gives 0."""
 RESULTS = 'keypoints.json'
 WHOLE_IMAGE = 'whole-image'
+MODEL_SUFFIX = '.onnx'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = Progress(None)
     with _Remarks(progress):
         try:
+            args.model, args.inputs = split_model(args.inputs)
             sources = open_sources(args.inputs)
             run, results = _prepare(args, sources)
         except (ImportError, MemoryError, OSError, ValueError) as error:
@@ -48,14 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line of ``sdpose-runtime``."""
     parser = argparse.ArgumentParser(
-        prog='sdpose-runtime', description=DESCRIPTION, epilog=EXIT_CODES
+        prog='sdpose-runtime', usage=USAGE, description=DESCRIPTION, epilog=EXIT_CODES
     )
-    parser.add_argument('model', help='written by `mim run mmpose_sdpose export_onnx`')
     parser.add_argument(
         'inputs',
         nargs='+',
         metavar='INPUT',
-        help='image, folder of images, video, number of a camera, or address (rtsp://, http://)',
+        help='image, folder of images, video, number of a camera, or address (rtsp://, http://); before '
+        'the first of them may stand a model, MODEL.onnx, as `mim run mmpose_sdpose export_onnx` writes '
+        'it (default: the one that comes with the package)',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results go')
     parser.add_argument(
@@ -70,7 +75,23 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     _add_pose_options(parser)
     _add_video_options(parser)
     _add_machine_options(parser)
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)  # MODEL.onnx --out DIR INPUT is one list, too
+
+
+def split_model(names: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The model, if the first name ends in .onnx, and the inputs.
+
+    Raises:
+        ValueError: If there is no input, or a model among the inputs.
+    """
+    is_model = [Path(name).suffix.lower() == MODEL_SUFFIX for name in names]
+    model, inputs = (names[0], names[1:]) if is_model[0] else (None, names)
+    if not inputs:
+        raise ValueError(f'{model} is a model: name an image, folder, video or camera after it')
+    if any(is_model[1:]):
+        second = names[is_model.index(True, 1)]
+        raise ValueError(f'{second} is a model: one can be named, before the first input')
+    return model, list(inputs)
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -88,9 +109,8 @@ def _add_pose_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--threshold',
         type=float,
-        default=0.3,
         metavar='SCORE',
-        help='keypoints below are not drawn, nor followed (default 0.3)',
+        help="keypoints below are not drawn, nor followed (default: the model's own)",
     )
     group.add_argument(
         '--box-threshold',
@@ -198,13 +218,14 @@ def _check_outputs(args: argparse.Namespace, sources: list[Source]) -> None:
 def _open_boxes(args: argparse.Namespace, sources: list[Source]) -> BoxSource:
     if args.boxes == WHOLE_IMAGE:
         return WholeImage()
-    if Path(args.boxes).suffix.lower() == '.onnx':
+    if Path(args.boxes).suffix.lower() == MODEL_SUFFIX:
         return Detector(args.boxes, args.detector_input, args.threads, args.provider)
     boxes = BoxFile(args.boxes)
+    images = [source for source in sources if isinstance(source, ImageFile)]
     for source in sources:
-        if not isinstance(source, ImageFile):
+        if source not in images:
             raise ValueError(f'a box file is for images, and {source.name} is none: use a detector')
-    boxes.check_images(sources)
+    boxes.check_images(images)
     return boxes
 
 
@@ -235,20 +256,24 @@ def _process(
 
 def _total(sources: list[Source], max_frames: int | None) -> int | None:
     """Frames to come, None if a source does not say."""
-    counts = [source.count for source in sources]
-    if max_frames is not None:
-        counts = [
-            min(count or max_frames, max_frames) if source.is_video else count
-            for source, count in zip(sources, counts)
-        ]
-    return None if None in counts else sum(counts)
+    total = 0
+    for source in sources:
+        count = source.count
+        if max_frames is not None and source.is_video:
+            count = min(count or max_frames, max_frames)
+        if count is None:
+            return None
+        total += count
+    return total
 
 
 def _quieten_opencv() -> None:
     """Turn off OpenCV's and FFmpeg's own remarks on broken files: ours names the file."""
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-    module = cv2 if hasattr(cv2, 'setLogLevel') else cv2.utils.logging  # moved after OpenCV 4.11
-    module.setLogLevel(0)
+    module = (
+        'cv2' if hasattr(cv2, 'setLogLevel') else 'cv2.utils.logging'
+    )  # moved after OpenCV 4.11
+    import_module(module).setLogLevel(0)
 
 
 class _Remarks(logging.Handler):

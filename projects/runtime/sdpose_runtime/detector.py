@@ -59,6 +59,13 @@ class Detector:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no detector in one of the two formats.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import Detector
+        >>> from sdpose_runtime.sources import Frame
+        >>> detector = Detector('yolox.onnx')
+        >>> people = detector(Frame('photo.jpg', cv2.imread('photo.jpg'))).above(0.3)
     """
 
     def __init__(
@@ -87,11 +94,10 @@ class Detector:
             raise ValueError(f'{path}: {error}') from error
 
     def __call__(self, frame: Frame) -> Boxes:
-        inputs, zoom = self._letterbox(frame.image)
+        inputs, zoom = self._letterbox(frame.pixels)
         outputs = run_session(self.session, None, inputs)
         corners, scores = self._read_raw(*outputs) if self.is_raw else self._read(*outputs)
-        height, width = frame.image.shape[:2]
-        corners = (corners / zoom).clip(0, np.array([width, height] * 2, np.float32))
+        corners = (corners / zoom).clip(0, np.array(frame.size * 2, np.float32))
         best = np.argsort(-scores, kind='stable')[:MOST_PEOPLE]
         return Boxes(corners[best].astype(np.float32), scores[best].astype(np.float32))
 
@@ -102,7 +108,8 @@ class Detector:
         fitted = [max(1, round(side * zoom)) for side in image.shape[1::-1]]
         canvas = np.full((height, width, 3), 114, np.uint8)
         canvas[: fitted[1], : fitted[0]] = cv2.resize(image, fitted)
-        normalised = (canvas - np.float32(self.style.mean)) / np.float32(self.style.std)
+        mean, std = (np.array(of, np.float32) for of in (self.style.mean, self.style.std))
+        normalised = (canvas - mean) / std
         return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None]), zoom
 
     def _read(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

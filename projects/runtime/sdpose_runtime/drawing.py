@@ -36,7 +36,7 @@ def side_colour(first: str, second: str) -> Colour:
 
 
 def draw_people(
-    image: np.ndarray, people: People, info: ModelInfo, threshold: float = 0.3
+    image: np.ndarray, people: People, info: ModelInfo, threshold: float | None = None
 ) -> np.ndarray:
     """A copy of the image with the skeletons of the people in it.
 
@@ -45,7 +45,9 @@ def draw_people(
         people: Their poses; numbers are written beside those who are followed.
         info: The model, for names and skeleton.
         threshold: Keypoints of a lower score are not drawn, nor the links to them; nor what is NaN.
+            None: the model's.
     """
+    threshold = info.threshold if threshold is None else threshold
     image = image.copy()
     for index in np.argsort(people.areas):  # who is near is drawn over who is far
         finite = np.isfinite(people.keypoints[index]).all(axis=1)

@@ -10,13 +10,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-try:
-    import fcntl
-except ImportError:  # Windows, where a file that somebody writes to cannot be deleted anyway
-    fcntl = None
+#: Locks; not on Windows, where a file that somebody writes to cannot be deleted anyway.
+fcntl = import_module('fcntl') if find_spec('fcntl') else None
 
 #: Short whatever the file will be called, and not to be foreseen: nobody can put a link in its place.
 PARTIAL_NAME = re.compile(r'\.sdpose-[0-9a-f]{16}\.partial(\.\w{1,8})?')

@@ -1,18 +1,24 @@
-"""What an exported file says about itself, in the metadata entry ``mmpose_sdpose``."""
+"""The packaged model, and what an exported file says about itself in its entry ``mmpose_sdpose``."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .metadata_format import FORMAT, KEY
+from .metadata_format import FORMAT, KEY, THRESHOLD
+
+if TYPE_CHECKING:
+    from typing import TypeGuard  # since Python 3.10
 
 #: Pixels of an input's side, and keypoints of a person, that a file may say: far beyond any model.
 MOST_PIXELS, MOST_KEYPOINTS = 2048, 4096
+#: Where the package has its own model.
+WEIGHTS = Path(__file__).parent / 'weights'
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,16 @@ class ModelInfo:
         flip_pairs: Keypoints that trade places in a mirror.
         skeleton: Pairs of keypoints to join in a picture.
         sigmas: (K,) of object keypoint similarity.
-        precision: ``fp32``, ``fp16`` or ``int8``.
+        precision: ``fp32``, ``fp16``, ``fp16-weights`` or ``int8``.
         dataset: Whose keypoints these are.
+        threshold: Score from which on a keypoint counts as found. What a score means is the model's own:
+            the height of a heatmap, a probability, a share of it.
+
+    Examples:
+        >>> from sdpose_runtime import PoseModel
+        >>> info = PoseModel('model.onnx').info
+        >>> len(info.sigmas) == len(info.keypoint_names)
+        True
     """
 
     config: str
@@ -52,6 +66,22 @@ class ModelInfo:
     sigmas: np.ndarray
     precision: str
     dataset: str
+    threshold: float
+
+
+def packaged_model() -> Path:
+    """The ONNX file that comes with the package.
+
+    Raises:
+        FileNotFoundError: If the installation has none, or several.
+    """
+    files = sorted(WEIGHTS.glob('*.onnx'))
+    if len(files) != 1:
+        raise FileNotFoundError(
+            f'this installation of sdpose_runtime comes without a model ({len(files)} files '
+            f'{WEIGHTS}/*.onnx instead of one): install it again, or name a model of yours'
+        )
+    return files[0]
 
 
 def read_info(metadata: dict[str, str], path: object) -> ModelInfo:
@@ -114,6 +144,7 @@ def _read_entry(entry: dict[str, Any]) -> ModelInfo:
         sigmas=sigmas,
         precision=_text(entry, 'precision'),
         dataset=_text(entry, 'dataset'),
+        threshold=_threshold(entry),
     )
 
 
@@ -143,6 +174,13 @@ def _padding(entry: dict[str, Any]) -> float:
     return float(padding)
 
 
+def _threshold(entry: dict[str, Any]) -> float:
+    threshold = entry.get('threshold', THRESHOLD)
+    if not is_number(threshold):
+        raise ValueError(f'threshold ({shown(threshold)}) must be a number')
+    return float(threshold)
+
+
 def _input_size(entry: dict[str, Any]) -> tuple[int, int]:
     width, height = (int(side) for side in _numbers(entry, 'input_size', 2))
     if not (1 <= width <= MOST_PIXELS and 1 <= height <= MOST_PIXELS):
@@ -170,7 +208,7 @@ def _pairs(entry: dict[str, Any], field: str, keypoints: int) -> tuple[tuple[int
     return tuple((int(first), int(second)) for first, second in pairs)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value from JSON is a number that 32 bits can hold; true and NaN are none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False

@@ -1,4 +1,4 @@
-"""Pictures, videos and results, written whole or not at all."""
+"""Pictures and results, written whole or not at all. Videos: :mod:`.video_output`."""
 
 from __future__ import annotations
 
@@ -51,86 +51,6 @@ def write_picture(path: Path, image: np.ndarray) -> None:
         raise ValueError(f'OpenCV cannot write it as {path.suffix}')
     with whole_file(path) as file:
         file.write(data.tobytes())
-
-
-class VideoOutput:
-    """A video file that gets its name when the ``with`` block ends well; else nothing is left.
-
-    OpenCV says nothing of a full disk, so the file is read again before it gets its name.
-
-    Args:
-        path: The file, .mp4.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._partial: PartialFile | None = None
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
-        self._count = 0
-
-    def __enter__(self) -> VideoOutput:
-        return self
-
-    def write(self, image: np.ndarray, fps: float) -> None:
-        """Add a frame.
-
-        Args:
-            image: (H, W, 3), BGR, uint8.
-            fps: Frames a second; the first frame's counts.
-
-        Raises:
-            ValueError: If it is not as large as the first one.
-            OSError: If no video can be written there.
-        """
-        size = (image.shape[1], image.shape[0])
-        if self._writer is None:
-            self._open(size, fps)
-        if size != self._size:
-            raise ValueError(f'{size} pixels in a video of {self._size}')
-        self._writer.write(image)
-        self._count += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._writer is None:
-            return
-        try:
-            self._writer.release()
-            if kind is None:
-                self._check()
-                self._partial.finish()
-        finally:
-            self._partial.discard()  # of a finished one nothing is there to discard
-
-    def _open(self, size: tuple[int, int], fps: float) -> None:
-        self._partial = PartialFile(self.path, suffix=self.path.suffix)
-        code = cv2.VideoWriter_fourcc(*'mp4v')
-        writer = cv2.VideoWriter(str(self._partial.path), code, fps, size)
-        if not writer.isOpened():
-            self._partial.discard()
-            raise OSError(f'no video can be written to {self.path}')
-        self._writer, self._size = writer, size
-
-    def _check(self) -> None:
-        """Count the frames that can be read, which takes a fifth of the time of writing them.
-
-        Raises:
-            OSError: If some are missing.
-        """
-        capture, count = cv2.VideoCapture(str(self._partial.path)), 0
-        while capture.grab():
-            count += 1
-        capture.release()
-        if count != self._count:
-            raise OSError(
-                f'{self.path} could not be written, {count} of its {self._count} frames can be read: '
-                'is the disk full? What was there before is kept'
-            )
 
 
 class ResultFile:

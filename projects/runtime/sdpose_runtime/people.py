@@ -21,6 +21,19 @@ class People:
         scores: (P, K).
         areas: (P,), square pixels, of the padded boxes.
         ids: (P,), the same for the same person from frame to frame; None where nobody is followed.
+
+    Examples:
+        >>> import numpy as np
+        >>> from sdpose_runtime import People
+        >>> one = People(
+        ...     boxes=np.array([[0, 0, 50, 80]]),
+        ...     box_scores=np.array([0.5]),
+        ...     keypoints=np.array([[[10.0, 20.0], [30.0, 40.0]]]),
+        ...     scores=np.array([[0.8, 0.1]]),
+        ...     areas=np.array([6250.0]),
+        ... )
+        >>> one.pose_scores().tolist()  # the second keypoint's score is too low to count
+        [0.4]
     """
 
     boxes: np.ndarray
@@ -33,10 +46,21 @@ class People:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @property
+    def known_ids(self) -> np.ndarray:
+        """(P,), where people are followed.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        if self.ids is None:
+            raise ValueError('these people have no ids: nobody followed them')
+        return self.ids
+
     @staticmethod
     def join(parts: Sequence[People], keypoints: int) -> People:
         """People of one frame that were found in several goes, or nobody, of so many keypoints."""
-        fields = dict(
+        fields: dict[str, tuple[int, ...]] = dict(
             boxes=(4,), box_scores=(), keypoints=(keypoints, 2), scores=(keypoints,), areas=()
         )
         nobody = {name: [np.zeros((0, *shape), np.float32)] for name, shape in fields.items()}

@@ -22,7 +22,7 @@ class PipelineOptions:
     """How people are found, apart from the model and where boxes come from.
 
     Args:
-        threshold: Score from which on a keypoint counts as found.
+        threshold: Score from which on a keypoint counts as found; None: the model's.
         box_threshold: Boxes of a lower score are left out.
         similarity: Poses more alike than this are one person's.
         track: Follow people through a video.
@@ -35,7 +35,7 @@ class PipelineOptions:
         ValueError: If ``detect_every`` is below 1, or a threshold is NaN.
     """
 
-    threshold: float = 0.3
+    threshold: float | None = None
     box_threshold: float = 0.3
     similarity: float = 0.9
     track: bool = False
@@ -46,7 +46,8 @@ class PipelineOptions:
 
     def __post_init__(self) -> None:
         for name in ('threshold', 'box_threshold', 'similarity'):
-            if math.isnan(getattr(self, name)):
+            value = getattr(self, name)
+            if value is not None and math.isnan(value):
                 raise ValueError(f'{name} (nan) must be a number')
         if self.detect_every is not None and self.detect_every < 1:
             raise ValueError(f'detect_every ({self.detect_every}) must be 1 or more')
@@ -61,6 +62,7 @@ class PosePipeline:
         options: How they are found.
 
     Attributes:
+        threshold: Score from which on a keypoint counts as found.
         left_out: People so far whose box or keypoints were NaN, infinite or millions of pixels away.
         poor: Boxes so far that scored too low.
 
@@ -72,6 +74,7 @@ class PosePipeline:
         self.model = model
         self.locate = locate
         self.options = options
+        self.threshold = model.info.threshold if options.threshold is None else options.threshold
         self.stopwatch = Stopwatch()
         self.left_out = self.poor = 0
         self.start(is_video=True)  # wrong options are refused before the first frame
@@ -80,7 +83,7 @@ class PosePipeline:
         """Forget whom was followed: another video, or an image, begins."""
         options = self.options
         follows = options.track or options.one_euro or options.detect_every is not None
-        self.tracker = BoxTracker(self._period(), options.threshold) if follows else None
+        self.tracker = BoxTracker(self._period(), self.threshold) if follows else None
         self.smoother = Smoother(options.min_cutoff, options.beta) if options.one_euro else None
         if not is_video:
             self.tracker = self.smoother = None
@@ -91,12 +94,13 @@ class PosePipeline:
         Raises:
             ValueError: If its image is none that the model takes.
         """
+        size = frame.size  # a frame without an image is not counted as one
         if self.tracker is None:
             return self._pose(frame, self._detect(frame))
         boxes, ids = self.tracker.locate(lambda: self._detect(frame))
         people = self._pose(frame, boxes, ids)
         with self.stopwatch.measure('tracking'):
-            self.tracker.update(people, frame.image.shape[1::-1])
+            self.tracker.update(people, size)
             if self.smoother is not None:
                 people = replace(people, keypoints=self.smoother(people, frame.seconds))
         return people
@@ -117,7 +121,7 @@ class PosePipeline:
         return boxes.above(self.options.box_threshold)
 
     def _pose(self, frame: Frame, boxes: Boxes, ids: np.ndarray | None = None) -> People:
-        people = self.model(frame.image, boxes.corners, self.stopwatch)
+        people = self.model(frame.pixels, boxes.corners, self.stopwatch)
         people = replace(people, box_scores=boxes.scores, ids=ids)
         # One person who is NaN is like nobody, and would hide all others.
         people = people.select(self._count_usable(people))

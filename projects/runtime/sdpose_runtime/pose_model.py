@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .model_file import ModelInfo, read_info
+from .model_file import ModelInfo, packaged_model, read_info
 from .people import People
 from .sessions import MOST_NUMBERS, check_outputs, image_input, open_session, run_session
 
@@ -25,7 +25,20 @@ OUTPUTS = ('keypoints', 'scores')
 
 
 class Stopwatch:
-    """Adds up the seconds spent on each stage of the work, by name."""
+    """Adds up the seconds spent on each stage of the work, by name.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import PoseModel, Stopwatch
+        >>> model, image = PoseModel('model.onnx'), cv2.imread('photo.jpg')
+        >>> watch = Stopwatch()
+        >>> with watch.measure('crop'):
+        ...     crops = model.crop(image, [[10, 20, 110, 320]])
+        >>> with watch.measure('network'):
+        ...     outputs = model.infer(crops.inputs)
+        >>> sorted(watch.seconds)
+        ['crop', 'network']
+    """
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -63,7 +76,7 @@ class PoseModel:
     :meth:`decode`. Its results are those of MMPose's test pipeline.
 
     Args:
-        path: The file.
+        path: The file; None: the one that comes with the package.
         threads: Threads for one operator; None: as many as ONNX Runtime finds good.
         providers: What it runs on, in order of preference; None: the CPU.
         max_batch: People in one run of the network, where the file leaves it open.
@@ -71,17 +84,26 @@ class PoseModel:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be run here, or says too little about itself.
+
+    Examples:
+        >>> import cv2
+        >>> from sdpose_runtime import PoseModel
+        >>> model = PoseModel('model.onnx', threads=2)
+        >>> people = model(cv2.imread('photo.jpg'), [[10, 20, 110, 320], [150, 30, 260, 310]])
+        >>> people.keypoints.shape == (2, len(model.info.keypoint_names), 2)  # pixels of the photo
+        True
     """
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None = None,
         threads: int | None = None,
         providers: Sequence[str] | None = None,
         max_batch: int = 8,
     ) -> None:
         if max_batch < 1:
             raise ValueError(f'max_batch ({max_batch}) must be 1 or more')
+        path = packaged_model() if path is None else path
         self.session = open_session(path, threads, providers)
         self.info = read_info(self.session.get_modelmeta().custom_metadata_map, path)
         self.fixed_batch = self._check_input(path)
@@ -256,9 +278,9 @@ def _matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> n
     """From the image to the crop, by the three points in float32 that MMPose takes: to the last bit."""
     source = np.stack([center, center - (0.5 * scale[0], 0), center]).astype(np.float32)
     half = source[0, 0] - source[1, 0]
-    source[2] = source[1] + np.float32([0, half])
+    source[2] = source[1] + np.array([0, half], np.float32)
     target = [[0.5 * width, 0.5 * height], [0, 0.5 * height], [0, 0.5 * (height + width)]]
-    return cv2.getAffineTransform(source, np.float32(target))
+    return cv2.getAffineTransform(source, np.array(target, np.float32))
 
 
 def _udp_matrix(center: np.ndarray, scale: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -6,21 +6,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Any, Optional, TextIO, Union
 
 import cv2
 
 from .drawing import draw_people, draw_text
-from .outputs import ResultFile, VideoOutput, write_picture
+from .outputs import ResultFile, write_picture
 from .people import People
 from .pipeline import PosePipeline
-from .sources import Frame, Source
+from .sources import Frame, Source, Video
+from .video_output import VideoOutput
 
+#: What Python does about a signal; None where it is not Python that does.
+Handler = Union[Callable[[int, Optional[FrameType]], Any], int, None]
 #: Seconds from one line of progress to the next, on a terminal and in a file.
 ON_TERMINAL, IN_FILE = 0.2, 10.0
 
@@ -93,7 +96,7 @@ class Run:
             return nullcontext()
         return VideoOutput(self.folder / source.output_name)
 
-    def _frames(self, source: Source) -> Iterator[Frame]:
+    def _frames(self, source: Source) -> Generator[Frame, None, None]:
         frames, count = source.frames(), 0
         with closing(frames):
             while not source.is_video or count != self.max_frames:
@@ -106,8 +109,6 @@ class Run:
 
     def _process(self, frame: Frame, source: Source, video: VideoOutput | None) -> None:
         try:
-            if frame.image is None:
-                raise ValueError(frame.error)
             people = self.pipeline(frame)
             if self.folder is not None:
                 self._draw(frame, people, source, video)
@@ -127,17 +128,17 @@ class Run:
     def _draw(
         self, frame: Frame, people: People, source: Source, video: VideoOutput | None
     ) -> None:
-        model, threshold = self.pipeline.model, self.pipeline.options.threshold
+        info, threshold = self.pipeline.model.info, self.pipeline.threshold
         with self.stopwatch.measure('drawing'):
-            picture = draw_people(frame.image, people, model.info, threshold)
+            picture = draw_people(frame.pixels, people, info, threshold)
             if self.show_fps and video is not None and self.progress.done:
                 scale = max(0.4, picture.shape[0] / 800)
                 draw_text(picture, f'{self.progress.rate:.1f} fps', (8, 24 * scale), scale)
         with self.stopwatch.measure('writing'):
-            if video is None:
-                write_picture(self.folder / source.output_name, picture)
-            else:
+            if isinstance(source, Video) and video is not None:
                 video.write(picture, source.fps)
+            elif self.folder is not None:
+                write_picture(self.folder / source.output_name, picture)
 
 
 class StopSignals:
@@ -149,7 +150,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():  # others cannot be signalled

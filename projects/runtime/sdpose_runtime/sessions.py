@@ -41,9 +41,9 @@ def open_session(
         ValueError: If it is no ONNX model that can be run here, or a provider is not to be had.
     """
     onnxruntime = _import_onnxruntime()
-    in_memory = isinstance(model, bytes)
-    if not in_memory and not Path(model).is_file():
-        raise FileNotFoundError(f'no model at {model}')
+    name = 'the graph' if isinstance(model, bytes) else str(model)
+    if not isinstance(model, bytes) and not Path(model).is_file():
+        raise FileNotFoundError(f'no model at {name}')
     if threads is not None and not 1 <= threads <= MOST_THREADS:
         raise ValueError(f'threads ({threads}) must be 1 to {MOST_THREADS}')
     providers = _checked(providers, onnxruntime.get_available_providers())
@@ -55,10 +55,9 @@ def open_session(
     if not busy_wait:
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     try:
-        content = model if in_memory else str(model)
+        content = model if isinstance(model, bytes) else name
         return onnxruntime.InferenceSession(content, options, providers)
     except Exception as error:  # ONNX Runtime's errors have no base of their own
-        name = 'the graph' if in_memory else model
         raise ValueError(
             f'{name} cannot be run as an ONNX model by ONNX Runtime {onnxruntime.__version__}: '
             f'{_first_line(error)}'
@@ -151,7 +150,7 @@ def _known(side: object) -> bool:
 
 
 def _check_extent(shape: Sequence[object], path: object) -> None:
-    sides = [side for side in shape or () if _known(side)]
+    sides = [side for side in shape or () if isinstance(side, int)]
     if any(side < 0 for side in sides) or math.prod(sides) > MOST_NUMBERS:
         raise ValueError(f'{path} has an input or output of shape {shape}, which cannot be')
 

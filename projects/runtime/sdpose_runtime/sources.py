@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
@@ -48,6 +48,27 @@ class Frame:
     def __str__(self) -> str:
         return self.name if self.index is None else f'{self.name}, frame {self.index}'
 
+    @property
+    def pixels(self) -> np.ndarray:
+        """The image, of a frame that must have one.
+
+        Raises:
+            ValueError: If it could not be read; says why.
+        """
+        if self.image is None:
+            raise ValueError(self.error)
+        return self.image
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image, pixels.
+
+        Raises:
+            ValueError: If it could not be read.
+        """
+        height, width = self.pixels.shape[:2]
+        return width, height
+
 
 class ImageFile:
     """One image: a stream of one frame.
@@ -65,7 +86,7 @@ class ImageFile:
         self.name = name or path.name
         self.output_name = path.name
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         image = None
         try:
             data = np.frombuffer(self.path.read_bytes(), np.uint8)
@@ -96,12 +117,13 @@ class Video:
         self.name = _name(source)
         has_suffix = Path(self.name).suffix.lower() in VIDEOS
         self.output_name = f'{Path(self.name).stem if has_suffix else self.name}.mp4'
-        self.fps, self.count = DEFAULT_FPS, None
+        self.fps = DEFAULT_FPS
+        self.count: int | None = None
         self._source = source if isinstance(source, int) else str(source)
         if self.path is not None:  # whoever answers live is asked when it is its turn
             self._open().release()
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         capture = self._open()
         try:
             if capture.isOpened():
@@ -181,7 +203,8 @@ def _open(name: str) -> list[Source]:
     if path.suffix.lower() in VIDEOS:
         return [Video(path)]
     raise ValueError(
-        f'{path} is neither image ({", ".join(IMAGES)}) nor video ({", ".join(VIDEOS)})'
+        f'{path} is neither image ({", ".join(IMAGES)}) nor video ({", ".join(VIDEOS)}), nor a model '
+        '(.onnx)'
     )
 
 

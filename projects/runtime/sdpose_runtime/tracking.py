@@ -7,28 +7,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from .boxes import Boxes, box_overlaps
+from .boxes import Boxes, box_overlaps, box_shares
 from .people import People
 
 #: Overlap from which on a new box belongs to a person already followed.
 SAME_PERSON = 0.3
+#: Worth of the share of the smaller box that is in the larger one: a person may be followed by a part.
+PART = 0.4
 #: A person's box goes beyond the joints by this share of their extent, at each side: hands, feet, skull.
 #: COCO's annotations have 0.09 to 0.15; a narrow person is taken for half as wide as high.
 BEYOND_JOINTS = 0.12
 #: Share of the keypoints that must be found for a person to be followed on.
 FOUND = 0.25
+#: Share of a box's longer side by which a side may come in from frame to frame while joints are missing.
+COMES_IN = 0.03
+#: Frames for which a person is followed whom detection misses, and known again after being lost.
+REMEMBERED = 30
 
 
 class BoxTracker:
     """Says where people are in the next frame, and who is who.
 
-    Between two detections, people are looked for where their keypoints were; one whose keypoints
-    are no longer found is dropped, and detection is asked for at once (not for one just detected,
-    who may be a mistake of the detector's). What is detected belongs to the person followed that it
-    overlaps most, or is somebody new.
+    Between two detections, people are looked for where their keypoints were. Whoever detection does not
+    find is followed by keypoints alone for a while. One whose keypoints are no longer found is lost:
+    detection is asked for at once (not for one just detected, who may be a mistake of the
+    detector's). What is detected belongs to the person it overlaps most, first of those followed, then
+    of those lost a short while ago, or is somebody new.
 
     Args:
         detect_every: Frames from one detection to the next; None: only when somebody was lost.
@@ -46,18 +54,21 @@ class BoxTracker:
         self.ids = np.zeros(0, np.int64)
         self.boxes = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         self._next_id = 1
-        self._first_new_id = 1
+        self._followed = self.ids  # until the frame at hand
         self._since_detection: int | None = None  # none yet, or somebody was lost
+        self._frame = 0
+        self._width = 0
+        self._known: dict[int, _Known] = {}
 
     def locate(self, detect: Callable[[], Boxes]) -> tuple[Boxes, np.ndarray]:
         """Boxes for this frame and whose they are; ``detect`` is called only where it is due."""
-        self._first_new_id = self._next_id
-        if self._is_due():
-            detected = detect()
-            self.ids = self._match(detected)
-            self.boxes = detected
-            self._since_detection = 0
-        self._since_detection += 1
+        self._frame += 1
+        self._followed = self.ids
+        since = self._since_detection
+        if since is None or since == self.detect_every:
+            self._take_in(detect())
+            since = 0
+        self._since_detection = since + 1
         return self.boxes, self.ids
 
     def update(self, people: People, image_size: tuple[int, int]) -> None:
@@ -67,38 +78,100 @@ class BoxTracker:
             people: Poses with ids.
             image_size: Width and height of the image, pixels.
         """
+        self._width = image_size[0]
+        ids = people.known_ids
         found = people.scores >= self.threshold
         followed = found.sum(axis=1) >= max(2, FOUND * people.scores.shape[1])
         boxes = [
-            _around(points[seen]) if seen.any() else np.zeros(4)
-            for points, seen in zip(people.keypoints, found)
+            _next_box(points, seen, self._moved_box(name, box, points, seen))
+            for name, box, points, seen in zip(ids.tolist(), people.boxes, people.keypoints, found)
         ]
         limits = np.array([*image_size, *image_size], np.float32)
         corners = np.array(boxes, np.float32).reshape(-1, 4).clip(0, limits)
         followed &= (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)
-        lost = ~followed & (people.ids < self._first_new_id)
+        lost = ~followed & np.isin(ids, self._followed)
         if lost.any() or (not followed.any() and self.detect_every is None):
             self._since_detection = None
-        self.ids = people.ids[followed]
+        self.ids = ids[followed]
         self.boxes = Boxes(corners[followed], people.box_scores[followed])
+        for name, box, points in zip(ids.tolist(), corners, people.keypoints):
+            known = self._known[name]
+            known.points = points
+            if name in self.ids:
+                known.box, known.followed = box, self._frame
 
-    def _is_due(self) -> bool:
-        if self._since_detection is None:
-            return True
-        return self.detect_every is not None and self._since_detection >= self.detect_every
+    def _moved_box(
+        self, name: int, box: np.ndarray, points: np.ndarray, seen: np.ndarray
+    ) -> np.ndarray:
+        """The box a person was looked for in, moved as the joints seen did; one just detected is new."""
+        known = self._known[name]
+        if known.detected == self._frame or known.points is None or not seen.any():
+            return box
+        return box + np.tile(np.median((points - known.points)[seen], axis=0), 2)
+
+    def _take_in(self, detected: Boxes) -> None:
+        """The boxes detected, and those of whoever was missed but is followed on."""
+        ids = self._match(detected)
+        for name, box in zip(ids.tolist(), detected.corners):
+            known = self._known.setdefault(name, _Known(box, self._frame, self._frame))
+            known.detected = self._frame
+        missed = [name not in ids and self._is_followed_on(name) for name in self.ids.tolist()]
+        self.ids = np.concatenate([ids, self.ids[missed]])
+        self.boxes = detected.join(self.boxes.select(np.array(missed, bool)))
+        self._known = {
+            name: known
+            for name, known in self._known.items()
+            if name in self.ids or self._frame - known.followed < REMEMBERED
+        }
+
+    def _is_followed_on(self, name: int) -> bool:
+        """Whether somebody whom detection missed may be there; at the left and right they leave."""
+        known = self._known[name]
+        is_within = known.box[0] > 0 and known.box[2] < self._width
+        return bool(is_within) and self._frame - known.detected <= REMEMBERED
 
     def _match(self, detected: Boxes) -> np.ndarray:
-        """Ids of detected boxes: best overlaps first, each person followed once."""
-        ids = np.zeros(len(detected.corners), np.int64)
-        overlaps = box_overlaps(detected.corners, self.boxes.corners)
-        while overlaps.size and overlaps.max() >= SAME_PERSON:
-            new, old = np.unravel_index(overlaps.argmax(), overlaps.shape)
-            ids[new] = self.ids[old]
-            overlaps[new], overlaps[:, old] = 0, 0
+        """Ids of detected boxes: best overlaps first, each person only once."""
+        ids = np.zeros(len(detected), np.int64)
+        _give_ids(ids, detected.corners, self.ids.tolist(), self.boxes.corners)
+        lost = [name for name in self._known if name not in self.ids]
+        places = np.array([self._known[name].box for name in lost], np.float32).reshape(-1, 4)
+        _give_ids(ids, detected.corners, lost, places)
         for new in np.flatnonzero(ids == 0):
             ids[new] = self._next_id
             self._next_id += 1
         return ids
+
+
+@dataclass
+class _Known:
+    """What is remembered of a person.
+
+    Args:
+        box: Where the person was last: left, top, right, bottom.
+        detected: Frame in which detection found the person last.
+        followed: Frame in which enough keypoints did.
+        points: (K, 2), keypoints in the frame before.
+    """
+
+    box: np.ndarray
+    detected: int
+    followed: int
+    points: np.ndarray | None = None
+
+
+def _give_ids(
+    ids: np.ndarray, corners: np.ndarray, known_ids: list[int], known_corners: np.ndarray
+) -> None:
+    """Write known ids over zeros, where boxes overlap enough."""
+    overlaps = np.maximum(
+        box_overlaps(corners, known_corners), PART * box_shares(corners, known_corners)
+    )
+    overlaps[ids != 0] = 0
+    while overlaps.size and overlaps.max() >= SAME_PERSON:
+        new, old = np.unravel_index(overlaps.argmax(), overlaps.shape)
+        ids[new] = known_ids[old]
+        overlaps[new], overlaps[:, old] = 0, 0
 
 
 class Smoother:
@@ -116,7 +189,7 @@ class Smoother:
 
     def __call__(self, people: People, seconds: float) -> np.ndarray:
         """Smoothed keypoints (P, K, 2), image pixels; who is gone is forgotten."""
-        names = [int(name) for name in people.ids]
+        names = [int(name) for name in people.known_ids]
         self._filters = {
             name: self._filters.get(name) or OneEuroFilter(**self.options) for name in names
         }
@@ -188,6 +261,28 @@ def _weight(cutoff: float | np.ndarray, elapsed: float) -> float | np.ndarray:
     """How much of a new value a low-pass filter lets in after ``elapsed`` seconds."""
     ratio = 2 * math.pi * cutoff * elapsed
     return ratio / (ratio + 1)
+
+
+def _next_box(points: np.ndarray, seen: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Where to look for a person next.
+
+    Around the joints that were seen. Where some were not, no side comes in by more than a little: else
+    the box of who is seen in part closes around that part, and the rest is never seen again.
+
+    Args:
+        points: (K, 2).
+        seen: (K,).
+        box: Left, top, right and bottom of where the person was, as far as that is known.
+    """
+    if not seen.any():
+        return np.zeros(4)
+    around = _around(points[seen])
+    if seen.all():
+        return around
+    step = COMES_IN * (box[2:] - box[:2]).max()
+    return np.concatenate(
+        [np.minimum(around[:2], box[:2] + step), np.maximum(around[2:], box[2:] - step)]
+    )
 
 
 def _around(points: np.ndarray) -> np.ndarray:

@@ -14,7 +14,12 @@ scales = dict(
         about='SynthPose of lone people who face the camera, at 96x64; backbones trained first, for as '
         'many steps under a heatmap head; 4 layers of 128 channels over 17 + 24 tokens; cross-entropy '
         'heatmaps',
-    )
+    ),
+    photos=dict(
+        about='LSPET (people in sport, 14 joints) at 128x96; backbones trained first, for half as many '
+        'steps under a heatmap head; 4 layers of 128 channels over 14 + 48 tokens; cross-entropy '
+        'heatmaps; no flip test',
+    ),
 )
 runs = dict(
     stemnet=dict(label='StemNet: 4 bottlenecks', model='stemnet'),

@@ -134,9 +134,9 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
         bottom = top if rng.random() < 0.5 else bottom
         leg = 0.0
     if curves:
-        styles, shares = ('short', 'long', 'tail', 'bun', 'cap'), (0.15, 0.4, 0.2, 0.15, 0.1)
+        styles = dict(short=0.15, long=0.4, tail=0.2, bun=0.15, cap=0.1)
     else:
-        styles, shares = ('bald', 'short', 'long', 'cap'), (0.12, 0.65, 0.05, 0.18)
+        styles = dict(bald=0.12, short=0.65, long=0.05, cap=0.18)
     necklines = ['round', 'v', 'shirt', 'jacket', 'print']
     return Outfit(
         skin=skin,
@@ -149,7 +149,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
         leg=leg,
         skirt=skirt,
         neckline=str(rng.choice(necklines)),
-        hair_style=str(rng.choice(styles, p=shares)),
+        hair_style=str(rng.choice(list(styles), p=list(styles.values()))),
         beard=bool(not curves and rng.random() < 0.3),
         glasses=bool(rng.random() < 0.15),
         backpack=bool(rng.random() < 0.1),

@@ -51,7 +51,7 @@ def paint_backdrop(
     indoors = rng.random() < 0.6
     wall_z = -rng.uniform(0.9, 3.5) if indoors else -60.0
     planes = _meet_planes(camera, size, wall_z)
-    image = _wall(rng, planes) if indoors else _sky(rng, camera, size, noise)
+    image: np.ndarray = _wall(rng, planes) if indoors else _sky(rng, camera, size, noise)
     if indoors:
         add_wall_things(rng, image, camera, wall_z)
     else:
@@ -59,7 +59,7 @@ def paint_backdrop(
     floor = _floor(rng, planes)
     image = cv2.copyTo(floor, planes.ground.astype(np.uint8), image)
     zoom = cv2.resize(noise, (size, size), interpolation=cv2.INTER_LINEAR)
-    image *= cv2.merge([1 + np.float32(rng.uniform(0.1, 0.5)) * zoom] * 3)
+    image = image * cv2.merge([1 + np.float32(rng.uniform(0.1, 0.5)) * zoom] * 3)
     add_shapes(rng, image)
     return Backdrop(np.clip(image, 0, 1), planes.ground)
 
@@ -119,6 +119,7 @@ def _floor(rng: np.random.Generator, planes: _Planes) -> np.ndarray:
     x, z = x * np.cos(turn) + z * np.sin(turn), z * np.cos(turn) - x * np.sin(turn)
     period = rng.uniform(0.25, 0.9)
     kind = rng.integers(4)
+    mask: np.ndarray
     if kind == 0:
         mask = np.full(x.shape, 0.5, dtype=np.float32)
     elif kind == 1:

@@ -13,8 +13,8 @@ def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
         (H, W, 3) float, 0..1 -> (H, W, 3) uint8
     """
     size = image.shape[0]
-    picture = np.clip(image * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    picture = cv2.LUT(picture, _tone_curve(rng))
+    levels = np.clip(image * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+    picture: np.ndarray = cv2.LUT(levels, _tone_curve(rng))
     if rng.random() < 0.04:
         picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     if rng.random() < 0.3:
@@ -50,5 +50,5 @@ def _motion_kernel(rng: np.random.Generator, size: int) -> np.ndarray:
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), dtype=np.float32)
     angle = rng.uniform(0, np.pi)
     dx, dy = int(round(reach * np.cos(angle))), int(round(reach * np.sin(angle)))
-    cv2.line(kernel, (reach - dx, reach - dy), (reach + dx, reach + dy), 1.0, 1)
+    cv2.line(kernel, (reach - dx, reach - dy), (reach + dx, reach + dy), (1.0,), 1)
     return kernel / kernel.sum()

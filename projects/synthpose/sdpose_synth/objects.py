@@ -73,8 +73,8 @@ def add_clutter(rng: np.random.Generator, shapes: Shapes) -> None:
         elif kind == 2:
             _add_bush(rng, shapes, at)
         else:
-            half = tuple(rng.uniform(0.08, 0.3, 3).tolist())
-            shapes.ellipsoid(at + [0, half[1] + rng.uniform(0, 1), 0], turn, half, cloth)
+            x, y, z = rng.uniform(0.08, 0.3, 3).tolist()
+            shapes.ellipsoid(at + [0, y + rng.uniform(0, 1), 0], turn, (x, y, z), cloth)
 
 
 def add_held(rng: np.random.Generator, shapes: Shapes, figure: Figure) -> None:

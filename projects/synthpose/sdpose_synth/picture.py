@@ -130,4 +130,4 @@ def _draw_shadow(mask: np.ndarray, figure: Figure, camera: Camera, slope: np.nda
         if depth < 0.5:
             continue
         thick = max(int(1.6 * radius * figure.body.stature * camera.focal / depth), 1)
-        cv2.line(mask, one, two, 255, thick)
+        cv2.line(mask, one, two, (255,), thick)

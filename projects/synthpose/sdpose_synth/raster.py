@@ -113,8 +113,8 @@ def _outlines(table: Table) -> np.ndarray:
         (P, 6): factors of u^2, v^2, u v, u, v and 1
     """
     xx, yy, zz, xy, xz, yz, x, y, z, c = table.form.T
-    parts = (x * x - c * xx, y * y - c * yy, 2 * (x * y - c * xy))
-    parts += (2 * (x * z - c * xz), 2 * (y * z - c * yz), z * z - c * zz)
+    parts = [x * x - c * xx, y * y - c * yy, 2 * (x * y - c * xy)]
+    parts += [2 * (x * z - c * xz), 2 * (y * z - c * yz), z * z - c * zz]
     return np.stack(parts, axis=1)
 
 

@@ -27,6 +27,14 @@ class Sample:
         record: Its people.
         detections: What a person detector would report.
         scene: What was drawn.
+
+    Examples:
+        >>> from sdpose_synth import make_sample
+        >>> sample = make_sample(seed=0, split='val', index=0, size=128)
+        >>> sample.image.shape
+        (128, 128, 3)
+        >>> sample.record.people[0].keypoints.shape  # COCO's 17, neck and top of the head
+        (19, 3)
     """
 
     image_id: int

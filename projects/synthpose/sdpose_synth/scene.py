@@ -100,7 +100,7 @@ def _sample_people(
     spots = [np.zeros(2)]
     for _ in range(int(rng.integers(kind.people[0], kind.people[1] + 1)) - 1):
         spots.append(_free_spot(rng, spots, kind))
-    people = []
+    people: list[tuple[Figure, Outfit]] = []
     for spot in spots:
         body = sample_body(rng)
         family = None

@@ -25,6 +25,14 @@ class Settings:
 
     Raises:
         ValueError: For a value out of range.
+
+    Examples:
+        >>> from sdpose_synth import Settings
+        >>> Settings(train=8, val=2, company='alone').size
+        256
+        >>> Settings(size=8)
+        Traceback (most recent call last):
+        ValueError: size (8) must be 64 to 2048 pixels; 256 is usual
     """
 
     train: int = 2000

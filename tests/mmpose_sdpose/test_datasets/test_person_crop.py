@@ -1,8 +1,8 @@
+from mmpose_sdpose.datasets import PackPersonCrop
+
 import cv2
 import numpy as np
 import pytest
-
-from mmpose_sdpose.datasets import PackPersonCrop
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def test_keypoints_lie_on_the_same_places(person, size):
     assert packed['inputs'].shape == (3, size, size)
     assert packed['inputs'].dtype == np.uint8
     zoom = size / (1.7 * 140)
-    np.testing.assert_allclose(packed['bbox'][2:] - packed['bbox'][:2], zoom * np.float32([70, 140]))
+    np.testing.assert_allclose(
+        packed['bbox'][2:] - packed['bbox'][:2], zoom * np.float32([70, 140])
+    )
     np.testing.assert_allclose(packed['bbox'].reshape(2, 2).mean(0), size / 2, rtol=1e-5)
     for x, y in packed['keypoints']:
         assert packed['inputs'][:, round(float(y)), round(float(x))].min() > 200

@@ -40,10 +40,10 @@ def config(root, people: list[dict], split: str) -> dict:
 
 @pytest.fixture
 def run(tmp_path):
-    """AP of the mean of the training poses on the validation poses."""
+    """Metrics of the mean of the training poses on the validation poses."""
     cv2.imwrite(str(tmp_path / 'a.jpg'), np.zeros((400, 400, 3), np.uint8))
 
-    def evaluate(train: list[np.ndarray], val: list[np.ndarray]) -> float:
+    def evaluate(train: list[np.ndarray], val: list[np.ndarray]) -> dict[str, float]:
         boxes = [[10, 20, 90, 120], [200, 30, 120, 160], [50, 200, 60, 80]]
         datasets = {
             split: config(
@@ -57,22 +57,34 @@ def run(tmp_path):
             dict(
                 train_dataloader=dict(dataset=datasets['train']),
                 val_dataloader=dict(dataset=dict(datasets['val'], test_mode=True)),
-                val_evaluator=dict(type='CocoMetric', ann_file=str(tmp_path / 'val.json')),
+                val_evaluator=[
+                    dict(type='CocoMetric', ann_file=str(tmp_path / 'val.json')),
+                    dict(type='PCKAccuracy', thr=0.2),
+                ],
             )
         )
-        return mean_pose_metrics(cfg)['coco/AP']
+        return mean_pose_metrics(cfg)
 
     return evaluate
 
 
 def test_one_pose_for_all_is_predicted_perfectly(run):
-    assert run([POSE, POSE], [POSE, POSE, POSE]) == pytest.approx(1.0)
+    metrics = run([POSE, POSE], [POSE, POSE, POSE])
+    assert metrics['coco/AP'] == pytest.approx(1.0) and metrics['PCK'] == 1.0
 
 
 def test_the_mean_of_two_poses_is_predicted(run):
     offset = np.full((17, 2), 0.05)
-    assert run([POSE - offset, POSE + offset], [POSE]) == pytest.approx(1.0)
+    assert run([POSE - offset, POSE + offset], [POSE])['coco/AP'] == pytest.approx(1.0)
 
 
 def test_another_pose_is_missed(run):
-    assert run([POSE, POSE], [-POSE]) == 0.0
+    assert run([POSE, POSE], [-POSE])['coco/AP'] == 0.0
+
+
+def test_every_metric_of_the_config_is_asked(run):
+    """PCK counts joints within a fifth of the longer side of the box, here 90 x 120."""
+    distances = np.linalg.norm(0.5 * POSE * [90, 120], axis=1)
+    share = (distances < 0.2 * 120).mean()
+    assert 0 < share < 1
+    assert run([POSE, POSE], [0.5 * POSE])['PCK'] == pytest.approx(share)

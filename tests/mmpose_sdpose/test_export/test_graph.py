@@ -171,3 +171,20 @@ def test_opsets_that_there_are_not(opset):
         ExportNotPossible, match=f'opset {opset} is not supported: choose one of 18'
     ):
         check_opset(opset)
+
+
+class Constant(nn.Module):
+    def forward(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        return value + 1, torch.ones_like(value[..., 0])
+
+
+def test_an_output_that_is_always_the_same_keeps_its_name():
+    """As the scores of ``RegressionHead``, whose file the runtime could not use otherwise."""
+    value = torch.rand(1, 17, 2)
+    parts = dict(
+        network=trace(nn.Identity(), (value,), ('image',), ('raw',)),
+        decoding=trace(Constant(), (value,), ('raw',), ('keypoints', 'scores')),
+    )
+    found = OnnxSession(join(parts))(image=value.numpy())
+    np.testing.assert_array_equal(found['keypoints'], value.numpy() + 1)
+    np.testing.assert_array_equal(found['scores'], np.ones((1, 17), np.float32))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
 
 from mmpose_sdpose.export.graph import OnnxSession, trace
 from mmpose_sdpose.export.network import Network
-from mmpose_sdpose.export.quantise import float_nodes, to_half, to_int8
+from mmpose_sdpose.export.quantise import float_nodes, store_half, to_half, to_int8
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from .families import family, images
 
 pytest.importorskip('onnxscript', reason='the export needs onnx, onnxscript and onnxruntime')
 pytest.importorskip('onnxruntime', reason='the export needs onnx, onnxscript and onnxruntime')
+onnx = pytest.importorskip('onnx', reason='the export needs onnx, onnxscript and onnxruntime')
 
 
 @pytest.fixture(scope='module')
@@ -79,3 +81,31 @@ def test_half_precision_computes_nearly_the_same_from_half_the_bytes(graph, inpu
     expected, found = (OnnxSession(one)(image=inputs)['heatmaps'] for one in (graph, half))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=0.01 * abs(expected).max())
+
+
+def test_weights_stored_in_half_precision_are_computed_with_in_float32(graph, inputs):
+    before = graph.SerializeToString()
+    stored = store_half(graph)
+    assert graph.SerializeToString() == before
+    assert len(stored.SerializeToString()) < 0.6 * len(before)
+    onnx.checker.check_model(stored)
+    rounded = deepcopy(graph)
+    for tensor in rounded.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= 16:
+            values = values.astype(np.float16).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    expected, found = (OnnxSession(one)(image=inputs)['heatmaps'] for one in (rounded, stored))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_weights_that_half_precision_cannot_hold_stay_as_they_are(graph):
+    large = max(graph.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    values = onnx.numpy_helper.to_array(large).copy()
+    values.flat[0] = 1e6
+    changed = deepcopy(graph)
+    for tensor in changed.graph.initializer:
+        if tensor.name == large.name:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, large.name))
+    kept = {tensor.name: tensor for tensor in store_half(changed).graph.initializer}
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(kept[large.name]), values)

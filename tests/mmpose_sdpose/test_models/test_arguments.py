@@ -11,11 +11,16 @@ from typing import Any
 from mmpose_sdpose.models import (
     AttentionTransferLoss,
     CAUNet,
+    ChannelWiseLoss,
+    FeatureLoss,
     HeatmapCrossEntropyLoss,
+    HeatmapKLLoss,
     HRNetThreeStage,
     LocalizationScoreLoss,
     MCTHead,
+    RelationalLoss,
     ScoreLoss,
+    SimCCDistributionLoss,
     SimulatedHeatmapLoss,
     StemNet,
     ThinResNet,
@@ -354,6 +359,12 @@ def use_attention_loss(loss: AttentionTransferLoss) -> Tensor:
     )
 
 
+def use_feature_loss(loss: nn.Module) -> Tensor:
+    student, teacher = noise(2, 3, 4, 5), 2 * noise(2, 4, 8, 6)
+    loss.fit(student, teacher)
+    return loss(student, teacher)
+
+
 WEIGHTS = torch.ones(2, 3)
 LOSSES = [
     Case(
@@ -377,10 +388,30 @@ LOSSES = [
         use_attention_loss,
     ),
     Case(
+        ChannelWiseLoss,
+        arguments(temperature=positive, loss_weight=weight),
+        dict(temperature=POSITIVE, loss_weight=WEIGHT),
+        use_feature_loss,
+    ),
+    Case(
+        FeatureLoss,
+        arguments(reduction=st.sampled_from(['mean', 'sum']), loss_weight=weight),
+        dict(reduction=('none', '', None, 5, [], True), loss_weight=WEIGHT),
+        use_feature_loss,
+    ),
+    Case(
         HeatmapCrossEntropyLoss,
         arguments(use_target_weight=flag, loss_weight=weight),
         dict(use_target_weight=FLAG, loss_weight=WEIGHT),
         lambda loss: loss(noise(2, 3, 4, 5), noise(2, 3, 4, 5).detach().abs(), WEIGHTS),
+    ),
+    Case(
+        HeatmapKLLoss,
+        arguments(temperature=st.none() | positive, loss_weight=weight),
+        dict(
+            temperature=tuple(value for value in POSITIVE if value is not None), loss_weight=WEIGHT
+        ),
+        lambda loss: loss(noise(2, 3, 4, 5), noise(2, 3, 4, 5).flip(0), WEIGHTS),
     ),
     Case(
         LocalizationScoreLoss,
@@ -389,10 +420,34 @@ LOSSES = [
         lambda loss: loss(noise(2, 3, 2).sigmoid(), noise(2, 3), torch.rand(2, 3, 2), WEIGHTS),
     ),
     Case(
+        RelationalLoss,
+        arguments(distance_weight=weight, angle_weight=weight, normalize=flag),
+        dict(distance_weight=WEIGHT, angle_weight=WEIGHT, normalize=FLAG),
+        use_feature_loss,
+    ),
+    Case(
         ScoreLoss,
         arguments(loss_weight=weight),
         dict(loss_weight=WEIGHT),
         lambda loss: loss(noise(2, 3, 2).sigmoid(), noise(2, 3), torch.rand(2, 3, 4, 5), WEIGHTS),
+    ),
+    Case(
+        SimCCDistributionLoss,
+        arguments(
+            beta=positive,
+            teacher_beta=st.none() | positive,
+            temperature=positive,
+            loss_weight=weight,
+        ),
+        dict(
+            beta=POSITIVE,
+            teacher_beta=tuple(value for value in POSITIVE if value is not None),
+            temperature=POSITIVE,
+            loss_weight=WEIGHT,
+        ),
+        lambda loss: loss(
+            (noise(2, 3, 4), noise(2, 3, 5)), (2 * noise(2, 3, 4), 2 * noise(2, 3, 5)), WEIGHTS
+        ),
     ),
     Case(
         SimulatedHeatmapLoss,

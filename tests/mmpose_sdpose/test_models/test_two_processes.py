@@ -5,16 +5,24 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from mmpose_sdpose.configs import build_model, read_config
+from mmpose_sdpose.configs import build_model, configs_dir, read_config
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from mmengine.config import Config
 from mmengine.model import MMDistributedDataParallel
 from torch import Tensor, nn
 
-from ..small_models import build, packed_batch, token_heatmap_model, token_regression_model
+from ..small_models import (
+    build,
+    packed_batch,
+    rtmpose_model,
+    token_heatmap_model,
+    token_regression_model,
+    with_simcc_labels,
+)
 
 # Raw pixels: the heads alone.
 PIXELS = dict(in_channels=3, in_featuremap_size=(24, 32), patch_size=(16, 12))
@@ -24,7 +32,9 @@ CONFIGS = {
     'HRNetThreeStage': 'td-hm_sdpose-b_8xb64-300e_coco-256x192',
     'ThinResNet': 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96',
 }
-CASES = [(name, unused) for name in ('TopdownDistiller', *CONFIGS) for unused in (False, True)]
+CASES = [
+    (name, unused) for name in ('TopdownDistiller', 'DWPose', *CONFIGS) for unused in (False, True)
+]
 TOO_LATE = ('channels-last after wrapping', False)
 
 
@@ -48,18 +58,39 @@ def make_distiller() -> nn.Module:
     )
 
 
+def make_dwpose() -> nn.Module:
+    losses = Config.fromfile(configs_dir() / '_base_/rtmpose.py').dwpose_losses.to_dict()
+    return build(
+        dict(
+            type='TopdownDistiller',
+            student=rtmpose_model(8),
+            teacher=rtmpose_model(16),
+            allow_untrained=True,
+            losses=losses,
+            student_loss_weight=0.0,  # RTMPose's own loss is a sum over the batch
+        )
+    )
+
+
 def make(name: str) -> tuple[nn.Module, dict]:
     """A model and its batch, the same in every process."""
     if name == 'TopdownDistiller':
         return make_distiller(), packed_batch(4)
+    if name == 'DWPose':
+        return still(make_dwpose()), with_simcc_labels(packed_batch(4))
     cfg = read_config(CONFIGS.get(name, CONFIGS['ThinResNet']))
     cfg.model.head.encoder.depth = 1  # the backbone is what is asked about
     torch.manual_seed(0)
-    model = build_model(cfg)
+    model = still(build_model(cfg))
+    return model, packed_batch(2, size=tuple(cfg.codec.input_size))
+
+
+def still(model: nn.Module) -> nn.Module:
+    """With norms in evaluation mode, or they would see another batch in each process."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.eval()  # or it would see another batch in each process
-    return model, packed_batch(2, size=tuple(cfg.codec.input_size))
+            module.eval()
+    return model
 
 
 def loss_and_gradients(model: nn.Module, batch: dict) -> tuple[float, dict[str, Tensor]]:

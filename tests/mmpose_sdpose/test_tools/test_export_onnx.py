@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+from sdpose_runtime import PoseModel
 from sdpose_synth import make_sample
 
 CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
@@ -73,6 +74,7 @@ def test_the_file_says_what_it_is(exported):
         flip_test=True,
         precision='int8',
         dataset='coco',
+        threshold=0.3,
     )
     assert [value.name for value in proto.graph.input] == ['image']
     assert [value.name for value in proto.graph.output] == ['keypoints', 'scores']
@@ -97,6 +99,14 @@ def test_what_was_exported_is_summed_up(tmp_path, monkeypatch, capsys):
     said = ' '.join(capsys.readouterr().out.split())
     assert f'model.onnx model {CONFIG}, fp16 input image: 1 x 3 x 128 x 96 output keypoints' in said
     assert 'compared on 1 images of crops fp32 to PyTorch' in said
+
+
+def test_a_small_file_with_a_threshold_of_its_own(tmp_path):
+    options = ['--fp16-weights', '--threshold', '0.25']
+    assert export(CONFIG, WEIGHTS, tmp_path / 'model.onnx', *options) == 0
+    assert (tmp_path / 'model.onnx').stat().st_size < 3.2e6
+    info = PoseModel(tmp_path / 'model.onnx').info
+    assert (info.precision, info.threshold) == ('fp16-weights', 0.25)
 
 
 @pytest.fixture
@@ -165,6 +175,8 @@ def test_ctrl_c_ends_it_quietly(tmp_path, monkeypatch, capsys):
         (['--batch', '0'], '0 is neither dynamic nor a number from 1 on'),
         (['--batch', 'many'], 'many is neither dynamic nor a number'),
         (['--int8', 'x', '--fp16'], 'not allowed with'),
+        (['--fp16', '--fp16-weights'], 'not allowed with'),
+        (['--threshold', 'nan'], '--threshold nan must be a number'),
         (['--calibration-images', '3'], '--calibration-images 3: at least 8'),
     ],
 )

@@ -1,2 +1,5 @@
-# SDPose-N on photographs, one cycle first.
+# SDPose-N on photographs, from the packaged weights: all but the last layer, whose heatmaps are larger here.
 _base_ = ['../../../_base_/token_heatmap_photos.py']
+
+load_from = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+model = dict(head=dict(num_cycles=2))

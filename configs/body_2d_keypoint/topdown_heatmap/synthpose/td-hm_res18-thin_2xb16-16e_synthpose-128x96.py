@@ -4,14 +4,5 @@ _base_ = ['../../../_base_/token_heatmap_synthpose.py']
 
 optim_wrapper = dict(optimizer=dict(lr=2e-3), clip_grad=None)
 model = dict(
-    head=dict(
-        _delete_=True,
-        type='HeatmapHead',
-        in_channels=128,
-        out_channels=17,
-        deconv_out_channels=(64, 64),
-        deconv_kernel_sizes=(4, 4),
-        loss=dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=100),
-        decoder=_base_.codec,
-    ),
+    head=dict(_base_.small_heatmap_head, _delete_=True, out_channels=17, decoder=_base_.codec),
 )

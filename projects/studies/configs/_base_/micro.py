@@ -23,14 +23,6 @@ hundredth = {
     'model.head.visual_token_loss.loss_weight': 2e-5,
     'model.head.keypoint_token_loss.loss_weight': 2e-5,
 }
-# Other lengths than the recipe's 2 epochs.
-length = (
-    'train_cfg.max_epochs',
-    'train_cfg.val_interval',
-    'param_scheduler.1.end',
-    'param_scheduler.1.T_max',
-)
-epochs = {number: dict.fromkeys(length, number) for number in (1, 3, 6)}
 coordinates = {'model.head.loss.loss_weight': 20.0}  # or the token distances outweigh them at first
 distilled = {
     **packaged_backbone,
@@ -70,7 +62,7 @@ micro = dict(
                 'model.head.attention_loss.loss_weight': 0.05,
             },
         ),
-        teacher=dict(config=sdpose_n, options={**packaged_backbone, **micro_tokens, **epochs[6]}),
+        teacher=dict(config=sdpose_n, length=3, options={**packaged_backbone, **micro_tokens}),
         student=dict(config=distilpose_n, options={**packaged_backbone, **coordinates}),
         distilled=dict(config=distilpose_n_distilled, options=distilled),
         distilled_last_layers=dict(
@@ -105,10 +97,8 @@ caunet = dict(_delete_=True, type='CAUNet', stem_channels=32, mid_channels=32, o
 # so -s needs a quarter of the rate (AP of seed 1: 0.040 at the others' rate, 0.069 at half of it after
 # the same start, 0.137 at a quarter in both).
 cspnext = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/cspnext-'
-keypoints_of_coco = {
-    'model.head.out_channels': 17,
-    'model.test_cfg.output_keypoint_indices': None,
-}
+keypoints_of_data = {'model.test_cfg.output_keypoint_indices': None}  # COCO's of a larger set
+keypoints_of_coco = {**keypoints_of_data, 'model.head.out_channels': 17}
 quarter_rate = {'optim_wrapper.optimizer.lr': 5e-4}
 rtmpose = {
     f'rtmpose_{size}': dict(
@@ -116,21 +106,19 @@ rtmpose = {
         options=quarter_rate,
         start=dict(
             config=f'{cspnext}{name}_udp_8xb256-210e_coco-256x192.py',
-            options={**keypoints_of_coco, **quarter_rate, **epochs[1]},
+            length=0.5,
+            options={**keypoints_of_coco, **quarter_rate},
         ),
     )
     for size, name in (('t', 'tiny'), ('s', 's'))
 }
 peers_from_nothing = {
-    name: rtmpose.get(name, dict(peer, options={**peer.get('options', {}), **epochs[3]}))
-    for name, peer in _base_.peers.items()
+    name: rtmpose.get(name, dict(peer, length=1.5)) for name, peer in _base_.peers.items()
 }
 micro_from_nothing = dict(
     recipe='{{fileDirname}}/recipe_micro_front_synthpose-96x64.py',
     models=dict(
-        sdpose_untrained=dict(
-            config=sdpose_n, options=micro_tokens, start=dict(start, options=epochs[1])
-        ),
+        sdpose_untrained=dict(config=sdpose_n, options=micro_tokens, start=dict(start, length=0.5)),
         stemnet=dict(
             config=sdpose_n,
             options={**at_stride_4, 'model.backbone': stemnet},

@@ -1,5 +1,5 @@
 # The scales small and full: the published models at 256x192, for an accelerator.
-_base_ = ['./micro.py']
+_base_ = ['./photos.py']
 
 sdpose = 'td-hm_sdpose-s-v1_8xb64-300e_coco-256x192'
 ladpose = 'td-reg_ladpose_distill-tokenpose-s-v1_8xb64-300e_coco-256x192'

@@ -3,6 +3,7 @@ _base_ = ['./published.py']
 
 scales = dict(
     micro=_base_.micro,
+    photos=_base_.photos,
     small=_base_.small,
     full=_base_.full,
     full_crowdpose=_base_.full_crowdpose,

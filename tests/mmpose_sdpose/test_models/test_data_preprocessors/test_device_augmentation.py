@@ -1,12 +1,12 @@
+from mmpose_sdpose.datasets import PackPersonCrop
+from mmpose_sdpose.models import DeviceAugmentation
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.dataset import Compose
 from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
-
-from mmpose_sdpose.datasets import PackPersonCrop
-from mmpose_sdpose.models import DeviceAugmentation
 
 SIZE = (48, 64)
 METAINFO = dict(from_file='configs/_base_/datasets/coco.py')
@@ -109,7 +109,9 @@ def test_keypoints_go_where_the_picture_goes(options):
                     torch.arange(SIZE[1]), torch.arange(SIZE[0]), indexing='ij'
                 )
                 total = light.sum().clamp(min=1e-6)
-                centres[other] = torch.stack([(columns * light).sum(), (rows * light).sum()]) / total
+                centres[other] = (
+                    torch.stack([(columns * light).sum(), (rows * light).sum()]) / total
+                )
             away = {other: (c - moved[index, joint]).norm() for other, c in centres.items()}
             mirrored[index] |= bool(away[FLIPPED[joint]] < away[joint])
             assert min(away.values()) < 0.75, (index, joint, away)
@@ -189,9 +191,7 @@ def test_heads_get_what_their_codec_encodes():
         std=[1, 1, 1],
     )
     pictures, points, visible, boxes = dots(3)
-    batch = dict(
-        inputs=pictures[:, :3], keypoints=points, keypoints_visible=visible, bbox=boxes
-    )
+    batch = dict(inputs=pictures[:, :3], keypoints=points, keypoints_visible=visible, bbox=boxes)
     data = model(batch, training=True)
     assert data['inputs'].shape == (3, 3, 64, 48)
     assert len(data['data_samples']) == 3

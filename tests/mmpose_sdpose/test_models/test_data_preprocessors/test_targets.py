@@ -1,14 +1,21 @@
+from mmpose_sdpose.models.data_preprocessors.targets import target_encoder
+
 import numpy as np
 import pytest
 import torch
 from mmpose.registry import KEYPOINT_CODECS
 
-from mmpose_sdpose.models.data_preprocessors.targets import target_encoder
-
 CODECS = dict(
     heatmap=dict(
         type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5, unbiased=True
     ),
+    heatmap_in_cells=dict(
+        type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5
+    ),
+    heatmap_in_cells_2=dict(
+        type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=2
+    ),
+    udp=dict(type='UDPHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=2),
     simcc=dict(
         type='SimCCLabel',
         input_size=(96, 128),
@@ -42,8 +49,7 @@ def test_targets_of_a_batch_are_the_codecs(name):
 @pytest.mark.parametrize(
     'codec',
     [
-        dict(CODECS['heatmap'], unbiased=False),
-        dict(type='UDPHeatmap', input_size=(96, 128), heatmap_size=(24, 32)),
+        dict(CODECS['udp'], heatmap_type='combined'),
         dict(CODECS['simcc'], smoothing_type='standard'),
     ],
 )

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import copy
 
-from mmpose_sdpose.models.distillers import TopdownDistiller, knowledge
-from mmpose_sdpose.models.distillers.comparisons import COMPARISONS
-from mmpose_sdpose.models.distillers.knowledge import heatmap_frame, heatmap_peaks
-from mmpose_sdpose.models.losses import SimulatedHeatmapLoss
+from mmpose_sdpose.models.distillers import Side, TopdownDistiller, quantities, sides
+from mmpose_sdpose.models.distillers.comparisons import build_comparison
+from mmpose_sdpose.models.distillers.quantities import heatmap_peaks
 
 import numpy as np
 import pytest
@@ -189,8 +188,8 @@ def test_what_no_loss_compares_is_not_computed(compared, expected, teacher, monk
         original = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *given: [called.add(word), original(*given)][1])
 
-    watch(knowledge, 'heatmap_frame', 'frame')
-    watch(knowledge, 'heatmap_peaks', 'peaks')
+    watch(sides, 'heatmap_frame', 'frame')
+    watch(quantities, 'heatmap_peaks', 'peaks')
     watch(model.head, 'read', 'read')
     run(model)
     assert sorted(called) == expected
@@ -257,22 +256,28 @@ def test_teachers_of_either_codec_lead_to_the_true_place(codec):
     codec = KEYPOINT_CODECS.build(codec)
     pixels = np.array([[[20.0, 30.0], [96.0, 128.0], [180.0, 240.0]]], np.float32)
     heatmaps = torch.from_numpy(codec.encode(pixels, np.ones((1, 3), np.float32))['heatmaps'])[None]
-    told = dict(heatmaps=heatmaps, frame=torch.tensor(heatmap_frame(codec)))
+    teacher = torch.nn.Identity()
+    teacher.head = torch.nn.Identity()
+    teacher.head.decoder = codec
+    told = Side('teacher', teacher, dict(heatmaps=heatmaps), {})
     truth = torch.from_numpy(pixels) / torch.tensor([192.0, 256.0])
     said = torch.nn.Parameter(truth + 0.01)
     optimizer = torch.optim.Adam([said], lr=1e-3)
-    compare = COMPARISONS['simulated_heatmaps']
-    loss = SimulatedHeatmapLoss()
+    loss, comparison = build_comparison(
+        'simulated_heatmaps', dict(type='SimulatedHeatmapLoss', loss_weight=1.0)
+    )
     for _ in range(150):
-        student = dict(coordinates=said, sigmas=torch.full((1, 3, 2), 2.0))
-        value = compare(loss, student, told, torch.ones(1, 3))
+        student = Side(
+            'student', teacher, dict(coordinates=said, sigmas=torch.full((1, 3, 2), 2.0)), {}
+        )
+        value = loss(*comparison.values(student, told, None), torch.ones(1, 3))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
     error = (said.detach() - truth) * torch.tensor([192.0, 256.0])
     # MSRAHeatmap puts its Gaussian on the nearest cell, half a cell (2 pixels) off at most.
     assert error.abs().max() < (2.1 if isinstance(codec, MSRAHeatmap) else 0.1)
-    peaks = heatmap_peaks(heatmaps) / told['frame'] * torch.tensor([192.0, 256.0])
+    peaks = told['coordinates'] * torch.tensor([192.0, 256.0])
     assert (peaks - torch.from_numpy(pixels)).abs().max() < 2.1
 
 
@@ -336,21 +341,28 @@ def test_mmposes_own_configs_can_teach():
 @pytest.mark.parametrize(
     'options, message',
     [
-        (dict(losses=dict(logits=TOKEN_LOSS)), r"compares \['logits'\], unknown; choose from \['att"),
+        (
+            dict(losses=dict(logits=TOKEN_LOSS)),
+            r"compares 'logits', unknown; choose from \['attention', 'coordinates', ",
+        ),
         (dict(losses=dict(heatmaps=None)), 'losses is empty'),
         (
             dict(teacher=resnet_heatmap_model(), losses=FROM_TOKENS),
-            'needs visual_tokens of the teacher, a HeatmapHead, which gives: heatmaps, coordinates',
+            'needs visual_tokens of the teacher.* the student, a TokenRegressionHead, gives: coo.*; '
+            'the teacher, a HeatmapHead, gives: heatmaps, probability_maps, coordinates, scores, feat',
         ),
         (
             dict(losses=dict(heatmaps=dict(type='KeypointMSELoss'))),
-            'needs heatmaps of the student, a TokenRegressionHead, which gives: keypoint_tokens',
+            'needs heatmaps of the student.* a TokenRegressionHead, gives: coordinates, scores, sigmas',
         ),
         (
             dict(student=token_regression_model(loss=dict(type='RLELoss')), losses=FROM_HEATMAPS),
             'simulated_heatmaps needs sigmas of the student',
         ),
-        (dict(student=resnet_heatmap_model()), 'the student has a HeatmapHead'),
+        (
+            dict(student=resnet_heatmap_model()),
+            'needs visual_tokens of the student.* a HeatmapHead, gives: heatmaps, probability_maps, c',
+        ),
         (
             dict(
                 teacher=estimator(
@@ -362,24 +374,31 @@ def test_mmposes_own_configs_can_teach():
                     )
                 )
             ),
-            'a RegressionHead cannot teach',
+            'the teacher does not run on images .* 24x32 .*: RuntimeError: mat1',
         ),
-        (dict(teacher=token_heatmap_model(embed_dims=64)), 'embed_dims=32, the teacher.s 64'),
+        (
+            dict(teacher=token_heatmap_model(embed_dims=64)),
+            r"student's visual_tokens \(3, 4, 32\) and the teacher's visual_tokens \(3, 4, 64\): give "
+            'both encoders one embed_dims',
+        ),
         (dict(teacher=token_heatmap_model(patch_size=(2, 3))), r'\(2, 2\) visual tokens'),
         (dict(teacher=token_heatmap_model(depth=3)), 'layer 4 of the teacher, which has 3'),
         (dict(teacher=token_heatmap_model(out_channels=14)), '17 keypoints, the teacher 14'),
         (
             dict(
                 teacher=token_heatmap_model(
+                    decoder={**HEATMAP_CODEC, 'input_size': (36, 32)}, in_featuremap_size=(9, 8)
+                )
+            ),
+            r'takes 24x32 images \(W x H\), the teacher 36x32, of another aspect ratio',
+        ),
+        (
+            dict(
+                teacher=token_heatmap_model(
                     decoder={**HEATMAP_CODEC, 'input_size': (48, 64)}, in_featuremap_size=(6, 8)
                 )
             ),
-            r'takes 24x32 images \(W x H\), the teacher 48x64',
-        ),
-        (
-            dict(teacher={**token_heatmap_model(), 'data_preprocessor': dict(
-                type='PoseDataPreprocessor', mean=[0] * 3, std=[1] * 3)}),
-            'normalise images differently',
+            'the feature map is 12x16',
         ),
         (
             dict(
@@ -387,14 +406,7 @@ def test_mmposes_own_configs_can_teach():
                 teacher=token_heatmap_model(decoder={**HEATMAP_CODEC, 'heatmap_size': (12, 16)}),
                 losses=dict(heatmaps=dict(type='KeypointMSELoss')),
             ),
-            "heatmaps are 6x8 .* the teacher's 12x16",
-        ),
-        (
-            dict(
-                student=token_heatmap_model(),
-                losses=dict(coordinates=dict(type='SmoothL1Loss')),
-            ),
-            'needs coordinates of the student, a MCTHead',
+            r"student's heatmaps \(3, 17, 8, 6\) and the teacher's heatmaps \(3, 17, 16, 12\): give",
         ),
         (
             dict(
@@ -403,10 +415,10 @@ def test_mmposes_own_configs_can_teach():
             ),
             'HeatmapCrossEntropyLoss wants logits',
         ),
-        (dict(losses=dict(attention=TOKEN_LOSS)), 'losses.attention: TokenDistanceLoss cannot'),
+        (dict(losses=dict(attention=TOKEN_LOSS)), 'losses.attention .* student_layers=…'),
         (
             dict(losses=dict(scores=dict(type='SimulatedHeatmapLoss'))),
-            'losses.scores: SimulatedHeatmapLoss cannot compare it',
+            r"losses.scores: SimulatedHeatmapLoss cannot compare the student's coordinates \(3, 17, 2\)",
         ),
         (dict(losses=dict(visual_tokens=ATTENTION)), 'losses.visual_tokens: AttentionTransferLoss'),
         (
@@ -425,7 +437,7 @@ def test_mmposes_own_configs_can_teach():
                 ),
                 losses=FROM_HEATMAPS,
             ),
-            r'UDPHeatmap \(combined\): MSRAHeatmap and UDPHeatmap \(gaussian\) can teach',
+            r'UDPHeatmap \(combined\): .* known for MSRAHeatmap and UDPHeatmap \(gaussian\)',
         ),
         (dict(allow_untrained=False), r'no weights \(teacher_ckpt is None\): train the teacher'),
         (dict(student=dict(type='BottomupPoseEstimator')), 'must be a TopdownPoseEstimator'),

@@ -1,0 +1,2 @@
+# RTMPose-s, which teaches the smaller one.
+_base_ = ['../../../_base_/rtmpose_lspet.py']

@@ -1,0 +1,372 @@
+"""A user's own keypoints: from the COCO file of a labelling tool to what a training reads."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .checks.annotations import WrongFile, load_json
+from .checks.findings import is_box, only_finite, short, some
+
+#: COCO's sigmas by the names without left and right; whoever is called otherwise gets the default.
+SIGMAS = dict(
+    nose=0.026, eye=0.025, ear=0.035, shoulder=0.079, elbow=0.072, wrist=0.062, hip=0.107, knee=0.087,
+    ankle=0.089,
+)  # fmt: skip
+DEFAULT_SIGMA = 0.05
+#: What MMPose takes for the area of a person who has none, as a share of the box.
+AREA_SHARE = 0.53
+#: A box that is made from keypoints goes beyond them by this share of its longer side.
+MARGIN = 0.1
+_SIDES = {'left': 'right', 'right': 'left', 'l': 'r', 'r': 'l'}
+_LOWER = ('hip', 'knee', 'ankle', 'foot', 'heel', 'toe')
+
+
+@dataclass
+class Labels:
+    """What a file says that a training needs.
+
+    Args:
+        names: Of the K keypoints.
+        links: Pairs of keypoints to join in a picture, counted from 0.
+        images: Entries of COCO's ``images``.
+        people: Entries of COCO's ``annotations``, whole.
+        mended: What was missing and is filled in -> how often.
+        left_out: Why entries are left out -> how many.
+    """
+
+    names: list[str]
+    links: list[tuple[int, int]]
+    images: list[dict[str, Any]] = field(default_factory=list)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    mended: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def read_labels(
+    path: str | Path,
+    images: str | Path,
+    category: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Labels:
+    """Read the file of a labelling tool, and fill in what can be told from the rest.
+
+    Args:
+        path: COCO's JSON: images, annotations with ``keypoints``, categories.
+        images: Folder of the images.
+        category: Whose keypoints; None: the only category that has any.
+        names: Of the keypoints, where the file does not name them.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is of another kind, or what it says cannot be used.
+    """
+    content = load_json(path)
+    lists = ('images', 'annotations', 'categories')
+    if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in lists):
+        raise WrongFile(
+            f'{path} is no COCO file, which has the lists {", ".join(lists)}: choose "COCO keypoints" '
+            'where the labelling tool exports'
+        )
+    try:
+        kind = _choose_category(content, category, path)
+        labels = Labels(*_keypoints_of(kind, names, path))
+        found = _find_images(content['images'], Path(images), path)
+        people = [entry for entry in content['annotations'] if entry['category_id'] == kind['id']]
+        labels.left_out['of other categories'] = len(content['annotations']) - len(people)
+        for entry in people:
+            _add(labels, entry, found, path)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise WrongFile(
+            f'{path} is no COCO file as labelling tools write it: an entry has no {error}'
+        ) from error
+    if not labels.people:
+        reasons = ', '.join(f'{count} {why}' for why, count in labels.left_out.items() if count)
+        raise WrongFile(f'{path} has nobody with a labelled keypoint ({reasons or "it is empty"})')
+    labels.images = list(found.values())
+    return labels
+
+
+def _choose_category(content: dict, wanted: str | None, path: str | Path) -> dict[str, Any]:
+    kinds = {kind['id']: kind for kind in content['categories']}
+    labelled = {entry['category_id'] for entry in content['annotations'] if entry.get('keypoints')}
+    named = [kind for kind in kinds.values() if kind.get('name') == wanted]
+    with_keypoints = [kind for key, kind in kinds.items() if key in labelled]
+    chosen = named if wanted else with_keypoints
+    if len(chosen) == 1:
+        return chosen[0]
+    there = some([short(kind.get('name')) for kind in with_keypoints or kinds.values()], 8)
+    raise WrongFile(
+        f'{path} has keypoints of {len(with_keypoints)} categories ({there}): choose one with '
+        '--category NAME'
+        if with_keypoints
+        else f'{path} has no annotation with keypoints (categories: {there}): label keypoints of each '
+        'person or thing, and export them as COCO keypoints'
+    )
+
+
+def _keypoints_of(
+    kind: dict[str, Any], names: Sequence[str] | None, path: str | Path
+) -> tuple[list[str], list[tuple[int, int]]]:
+    """Names and links of a category."""
+    names = [str(name).strip().replace(' ', '_') for name in names or kind.get('keypoints') or []]
+    if not names:
+        raise WrongFile(
+            f'{path} does not name the keypoints of {short(kind.get("name"))}: name them in their order '
+            'with --keypoints NAME,NAME,…'
+        )
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise WrongFile(f'{path} has two keypoints called {some(repeated)}: name each one once')
+    pairs = [tuple(pair) for pair in kind.get('skeleton') or []]
+    first = 0 if any(0 in pair for pair in pairs) else 1  # COCO counts from 1, some tools from 0
+    links = [(start - first, end - first) for start, end in pairs]
+    beyond = [pair for pair, link in zip(pairs, links) if not set(link) <= set(range(len(names)))]
+    if beyond:
+        raise WrongFile(
+            f'{path} links keypoints {some(beyond)} in its skeleton, and has {len(names)} keypoints'
+        )
+    return names, links
+
+
+def _find_images(entries: list[dict], folder: Path, path: str | Path) -> dict[Any, dict[str, Any]]:
+    """By id, each as the file that lies in the folder, with its size."""
+    there: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob('*')):
+        there.setdefault(file.name, []).append(file)
+    found, missing = {}, []
+    for number, entry in enumerate(entries, start=1):
+        name = entry['file_name'].replace('\\', '/')
+        file = folder / name
+        if not file.is_file():  # tools write folders of their own in front
+            alike = there.get(os.path.basename(name), [])
+            if len(alike) != 1:
+                missing.append(name)
+                continue
+            file = alike[0]
+        if entry['id'] in found:
+            raise WrongFile(f'{path} has two images with the id {short(entry["id"])}')
+        width, height = _size_of(file)
+        found[entry['id']] = dict(
+            id=number, file_name=file.relative_to(folder).as_posix(), width=width, height=height
+        )
+    if missing:
+        raise WrongFile(
+            f'{len(missing)} of {len(entries)} images of {path} are not in {folder}, or more than '
+            f'once: {some(missing)}. Name their folder with --images'
+        )
+    return found
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    """Width and height as they are read for training."""
+    image = (
+        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    )
+    if image is None:
+        raise WrongFile(f'{path} is no readable image')
+    return image.shape[1], image.shape[0]
+
+
+def _add(labels: Labels, entry: dict, images: dict[Any, dict], path: str | Path) -> None:
+    """Take one annotation, or count why not."""
+    who = f'{path}: annotation {short(entry.get("id"))}'
+    values = entry.get('keypoints') or []
+    if not values:
+        labels.left_out['without keypoints'] += 1
+        return
+    if len(values) != 3 * len(labels.names) or not only_finite(values):
+        raise WrongFile(
+            f'{who} has {len(values)} numbers as keypoints: wanted are x, y and visibility of each of '
+            f'{len(labels.names)} keypoints, 0, 0, 0 where one is not labelled'
+        )
+    points = np.array(values, float).reshape(-1, 3)
+    labelled = points[:, 2] > 0
+    points[~labelled] = 0
+    if entry.get('iscrowd') or not labelled.any():
+        labels.left_out['crowds' if entry.get('iscrowd') else 'with no keypoint labelled'] += 1
+        return
+    image = images.get(entry['image_id'])
+    if image is None:
+        raise WrongFile(
+            f'{who} is on image {short(entry["image_id"])}, which the file does not list'
+        )
+    box: Any = entry.get('bbox')
+    if not is_box(box) or min(box[2:]) <= 0:
+        box = _box_around(points[labelled, :2], (image['width'], image['height']))
+        labels.mended['boxes made from the keypoints'] += 1
+    area: Any = entry.get('area')
+    if not isinstance(area, (int, float)) or not area > 0:
+        area = AREA_SHARE * box[2] * box[3]
+        labels.mended['areas from the boxes'] += 1
+    labels.people.append(
+        dict(
+            id=len(labels.people) + 1,
+            image_id=image['id'],
+            category_id=1,
+            iscrowd=0,
+            bbox=[round(float(value), 2) for value in box],
+            area=round(float(area), 2),
+            num_keypoints=int(labelled.sum()),
+            keypoints=[round(float(value), 2) for value in points.ravel()],
+        )
+    )
+
+
+def _box_around(points: np.ndarray, size: tuple[int, int]) -> list[float]:
+    """Left, top, width and height of a box around points, within the image."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = max(1.0, MARGIN * (high - low).max())
+    low, high = np.maximum(low - margin, 0), np.minimum(high + margin, size)
+    return [*low.tolist(), *np.maximum(high - low, 1).tolist()]
+
+
+def split(labels: Labels, share: float, seed: int) -> dict[str, Labels]:
+    """Training and held-out part, by image.
+
+    Raises:
+        ValueError: If one of them would have nobody in it.
+    """
+    on = {person['image_id'] for person in labels.people}
+    order = np.random.default_rng(seed).permutation(sorted(on)).tolist()
+    count = math.ceil(share * len(order))
+    if not 0 < count < len(order):
+        raise ValueError(
+            f'a share of {share} of {len(order)} labelled images leaves one part empty: label more, '
+            'choose another --val, or give the held-out part as a file of its own'
+        )
+    return dict(train=_part(labels, order[count:]), val=_part(labels, order[:count]))
+
+
+def _part(labels: Labels, numbers: Sequence[int]) -> Labels:
+    wanted = set(numbers)
+    images = [image for image in labels.images if image['id'] in wanted]
+    people = [person for person in labels.people if person['image_id'] in wanted]
+    return replace(labels, images=images, people=people)
+
+
+def coco_file(labels: Labels, name: str) -> str:
+    """The text of a COCO file of one category."""
+    skeleton = [[start + 1, end + 1] for start, end in labels.links]
+    kind = dict(id=1, name=name, keypoints=labels.names, skeleton=skeleton)
+    content = dict(images=labels.images, annotations=labels.people, categories=[kind])
+    return json.dumps(content, separators=(',', ':'))
+
+
+def mirrored(name: str, names: Sequence[str]) -> str:
+    """The keypoint that a keypoint becomes in a mirror, by left and right in the names; '' if none."""
+    parts = re.split(r'([^A-Za-z0-9]+)', name)
+    for index, part in enumerate(parts):
+        other = _SIDES.get(part.lower())
+        if other:
+            if part.istitle() or part.isupper():
+                other = other.upper() if part.isupper() else other.title()
+            swapped = ''.join([*parts[:index], other, *parts[index + 1 :]])
+            if swapped in names:
+                return swapped
+    return ''
+
+
+def metainfo_file(labels: Labels, name: str) -> str:
+    """The text of a metainfo file, as MMPose's data sets have them."""
+    lines = [
+        '# What the keypoints are. swap: what a keypoint becomes in a mirror. sigmas: how far off, in',
+        '# shares of the size, is as good as right for the AP; COCO has 0.025 (eyes) to 0.107 (hips).',
+        'dataset_info = dict(',
+        f'    dataset_name={name!r},',
+        '    keypoint_info={',
+    ]
+    for index, keypoint in enumerate(labels.names):
+        kind = 'lower' if any(part in keypoint.lower() for part in _LOWER) else 'upper'
+        lines.append(
+            f'        {index}: dict(id={index}, name={keypoint!r}, color={_colour(keypoint)}, '
+            f'type={kind!r}, swap={mirrored(keypoint, labels.names)!r}),'
+        )
+    lines += ['    },', '    skeleton_info={']
+    for index, (start, end) in enumerate(labels.links):
+        pair = (labels.names[start], labels.names[end])
+        lines.append(f'        {index}: dict(link={pair!r}, id={index}, color={_colour(pair[0])}),')
+    sigmas = [_sigma(keypoint) for keypoint in labels.names]
+    lines += [
+        '    },',
+        f'    joint_weights={[1.0] * len(labels.names)},',
+        f'    sigmas={sigmas},',
+        ')',
+    ]
+    return '\n'.join(lines) + '\n'
+
+
+def _sigma(name: str) -> float:
+    bare = re.sub(r'^(left|right)_|_(left|right)$', '', name.lower())
+    return SIGMAS.get(bare, DEFAULT_SIGMA)
+
+
+def _colour(name: str) -> list[int]:
+    """Red, green and blue, by side, as the runtime draws."""
+    parts = re.split(r'[^a-z]+', name.lower())
+    if 'left' in parts:
+        return [255, 170, 80]
+    return [60, 160, 255] if 'right' in parts else [90, 220, 90]
+
+
+#: Steps of a fine-tuning, and people in one of them.
+STEPS, BATCH = 3000, 16
+
+
+def config_file(
+    labels: dict[str, Labels], out: Path, images: Path, base: str, weights: str | None, lr: float
+) -> str:
+    """The text of a config that fine-tunes a model on the data.
+
+    Args:
+        labels: Training and held-out part.
+        out: Folder of the files, as the config shall say it; its name is that of the data.
+        images: Folder of the images, likewise.
+        base: File in ``out`` with the model's own config.
+        weights: Checkpoint that the training starts from; None: random weights.
+        lr: Learning rate for batches of :data:`BATCH`.
+    """
+    name = out.resolve().name
+    people = {part: len(found.people) for part, found in labels.items()}
+    epochs = min(max(round(STEPS * BATCH / people['train']), 10), 300)
+    count = len(labels['train'].names)
+    train, val, keypoints = (
+        (out / file).as_posix() for file in ('train.json', 'val.json', f'{name}_keypoints.py')
+    )
+    return f"""\
+# {name}: {count} keypoints, {people['train']} to train on, {people['val']} held out.
+# Written by prepare_data; change it at will.
+_base_ = ['./{base}']
+
+load_from = {weights!r}
+model = dict(head=dict(out_channels={count}))
+
+epochs = {epochs}
+train_cfg = dict(max_epochs=epochs, val_interval={max(1, epochs // 10)})
+optim_wrapper = dict(optimizer=dict(lr={lr:g}))
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
+    dict(type='CosineAnnealingLR', T_max=epochs, eta_min=1e-5, convert_to_iter_based=True),
+]
+
+data = dict(
+    data_root='',
+    data_prefix=dict(img={images.as_posix()!r}),
+    metainfo=dict(from_file={keypoints!r}),
+)
+train_dataloader = dict(batch_size={BATCH}, dataset=dict(data, ann_file={train!r}))
+val_dataloader = dict(dataset=dict(data, ann_file={val!r}))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file={val!r})
+test_evaluator = val_evaluator
+"""

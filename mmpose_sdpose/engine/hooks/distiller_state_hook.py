@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmpose.registry import HOOKS
+
+from ...models.distillers import TopdownDistiller, collect_state, restore_state
+from .plain_model import plain_model
+
+KEY = 'distiller'
+
+
+@HOOKS.register_module()
+class DistillerStateHook(Hook):
+    """Keep what a distillation learns besides its student, under ``distiller`` in each checkpoint.
+
+    That is what losses adapt with (connectors) and, with ``teacher='ema'``, the student's average.
+    A resumed training takes it from there; the plain student does not see it. Other models are left
+    alone.
+
+    Raises:
+        ValueError: From a resumed run, if the checkpoint lacks it, or has another distillation's.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        model = plain_model(runner)
+        if isinstance(model, TopdownDistiller):
+            model.state_is_kept = True
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        model = plain_model(runner)
+        state = collect_state(model) if isinstance(model, TopdownDistiller) else {}
+        if state:
+            checkpoint[KEY] = {
+                part: {name: value.cpu() for name, value in tensors.items()}
+                for part, tensors in state.items()
+            }
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        model = plain_model(runner)
+        if not isinstance(model, TopdownDistiller):
+            return
+        try:
+            restore_state(model, checkpoint.get(KEY, {}))
+        except ValueError as error:
+            if runner._resume:
+                raise ValueError(f'{runner._load_from} cannot be resumed: {error}') from error
+            runner.logger.warning(f'{runner._load_from}: {error}; what losses adapt begins anew')

@@ -1,0 +1,108 @@
+"""What a distillation learns besides the student: adapting losses, and the student's average.
+
+It is no part of the state dict, which is the plain student's; ``DistillerStateHook`` keeps it in a
+checkpoint under a key of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+LOSSES = 'distillation_losses.'
+
+
+def keep_to_the_student(distiller: nn.Module) -> None:
+    """State dicts of a distiller neither hold nor want what its losses learn.
+
+    The losses stay submodules, so that the optimizer, data parallelism and casts reach them.
+    """
+    distiller._register_state_dict_hook(_leave_out)
+    distiller._register_load_state_dict_pre_hook(_put_in, with_module=True)
+
+
+def _leave_out(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
+    for key in [key for key in state if key.startswith(prefix + LOSSES)]:
+        del state[key]
+
+
+def _put_in(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """What a loss has counts as there, or it would be missing."""
+    for key, value in _whole_state(module.distillation_losses).items():
+        state.setdefault(prefix + LOSSES + key, value)
+
+
+def _whole_state(losses: nn.Module) -> dict[str, Tensor]:
+    return losses.state_dict()
+
+
+class MovingAverage:
+    """Has a teacher be the average of its student: teacher += momentum * (student - teacher).
+
+    Before each training step, so that a step learns from the average of all steps before it. The first
+    one copies the student. Integers, such as the batches that norms count, are copied.
+
+    Args:
+        momentum: Share of the student, above 0, at most 1.
+
+    Raises:
+        ValueError: If it is no such number.
+    """
+
+    def __init__(self, momentum: float) -> None:
+        if isinstance(momentum, bool) or not 0 < momentum <= 1:
+            raise ValueError(
+                f'ema_momentum ({momentum!r}) is the share of the student in its average: above 0, at '
+                'most 1'
+            )
+        self.momentum = momentum
+        self.started = False
+
+    @torch.no_grad()
+    def update(self, teacher: nn.Module, student: nn.Module) -> None:
+        found = student.state_dict()
+        for name, value in teacher.state_dict().items():
+            if self.started and value.is_floating_point():
+                value.lerp_(found[name], self.momentum)
+            else:
+                value.copy_(found[name])
+        self.started = True
+
+
+def collect_state(distiller: nn.Module) -> dict[str, dict[str, Tensor]]:
+    """What is to be kept beside the student's weights; empty if nothing is."""
+    parts = dict(losses=_whole_state(distiller.distillation_losses))
+    average = distiller.average
+    if average is not None and average.started:
+        parts['teacher'] = distiller.teacher.state_dict()
+    return {name: state for name, state in parts.items() if state}
+
+
+def restore_state(distiller: nn.Module, state: Mapping[str, Any]) -> None:
+    """The other way.
+
+    Raises:
+        ValueError: If it is that of another distillation.
+    """
+    wanted = dict(losses=_whole_state(distiller.distillation_losses))
+    if distiller.average is not None:
+        wanted['teacher'] = distiller.teacher.state_dict()
+    for part, own in wanted.items():
+        found = state.get(part, {})
+        differing = sorted(
+            key
+            for key in {*own, *found}
+            if key not in own or key not in found or own[key].shape != found[key].shape
+        )
+        if differing and (found or part == 'losses'):
+            raise ValueError(
+                f"its {part} of the distillation differ from the model's in {differing[:3]}: resume "
+                'with the config it was trained with, or start from its weights with load_from'
+            )
+    distiller.distillation_losses.load_state_dict(state.get('losses', {}))
+    if distiller.average is not None and 'teacher' in state:
+        distiller.teacher.load_state_dict(state['teacher'])
+        distiller.average.started = True

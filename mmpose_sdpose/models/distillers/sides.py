@@ -1,0 +1,152 @@
+"""Student and teacher while they run: what each says of a batch, computed where a loss asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..heads import num_keypoints_of
+from .codecs import heatmap_frame
+from .registries import Adapter, Lacking, Quantity, Value, adapter_of, all_quantities, find_quantity
+from .watching import innermost, recorded
+
+
+@dataclass(frozen=True)
+class Request:
+    """A quantity that a loss compares, with the options it is read with."""
+
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+class Side:
+    """What one model says of a batch: quantities by name, each computed once, when it is asked for.
+
+    Args:
+        role: 'student' or 'teacher'.
+        model: Its pose estimator.
+        given: What the head's adapter read off its output: values, or functions that compute them.
+        seen: What was watched for each request while the model ran.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        model: nn.Module,
+        given: Mapping[str, Any],
+        seen: Mapping[Request, Any],
+    ) -> None:
+        self.role = role
+        self.model = model
+        self.head = innermost(model.head)
+        self.given = given
+        self._seen = seen
+        self._values: dict[Request, Value] = {}
+
+    def __getitem__(self, name: str) -> Value:
+        return self.read(Request(name))
+
+    def read(self, request: Request) -> Value:
+        """A quantity's value.
+
+        Raises:
+            Lacking: If the model does not give it.
+        """
+        if request not in self._values:
+            self._values[request] = self._read(request)
+        return self._values[request]
+
+    def _read(self, request: Request) -> Value:
+        if request.name in self.given:
+            value = self.given[request.name]
+            return value() if callable(value) else value
+        quantity = find_quantity(request.name)
+        if quantity.needed_options and not request.options:
+            raise Lacking
+        seen = [] if quantity.watch is None else [self._seen.get(request)]
+        return quantity.read(self, *seen, **dict(request.options))
+
+    @property
+    def keypoints(self) -> int:
+        return num_keypoints_of(self.head)
+
+    def to_heatmap(self, positions: Tensor) -> Tensor:
+        """(…, 2), from fractions of the image to fractions of the model's heatmaps."""
+        return positions * positions.new_tensor(heatmap_frame(self.head.decoder))
+
+    def from_heatmap(self, positions: Tensor) -> Tensor:
+        """The other way."""
+        return positions / positions.new_tensor(heatmap_frame(self.head.decoder))
+
+    def names(self) -> list[str]:
+        """Quantities that the model gives."""
+        return [quantity.name for quantity in all_quantities() if self._offers(quantity)]
+
+    def _offers(self, quantity: Quantity) -> bool:
+        if quantity.offered is not None:
+            return quantity.offered(self)
+        try:
+            self[quantity.name]
+        except (Lacking, ValueError):
+            return False
+        return True
+
+
+class Heard:
+    """What a model said, after :func:`listen` is over."""
+
+    side: Side
+
+
+@contextmanager
+def listen(role: str, model: nn.Module, requests: Sequence[Request]) -> Iterator[Heard]:
+    """Record what the requests need while a model runs once, in its ``loss`` or plainly.
+
+    Raises:
+        ValueError: If the head is of no known kind.
+        RuntimeError: If it did not run once.
+    """
+    head, heard, seen = innermost(model.head), Heard(), {}
+    adapter = adapter_of(head)
+    with ExitStack() as stack:
+        outputs = stack.enter_context(recorded(head, adapter.method))
+        for request in requests:
+            watch = find_quantity(request.name).watch
+            if watch is not None and request not in seen:
+                seen[request] = stack.enter_context(watch(model, **dict(request.options)))
+        yield heard
+    if len(outputs) != 1:
+        raise RuntimeError(
+            f'the {role} called {type(head).__name__}.{adapter.method} {len(outputs)} times in a step '
+            "instead of once: name the method that the head's loss calls once with "
+            'register_adapter(…, method=…)'
+        )
+    heard.side = Side(role, model, _given(head, adapter, outputs[0]), seen)
+
+
+def _given(head: nn.Module, adapter: Adapter, output: Any) -> Mapping[str, Any]:
+    given = adapter.read(head, output)
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f'the adapter of {type(head).__name__} gives a {type(given).__name__} instead of a dict of '
+            'quantities by name'
+        )
+    for name in given:
+        find_quantity(name)
+    return given
+
+
+def ask(role: str, model: nn.Module, inputs: Tensor, requests: Sequence[Request]) -> Side:
+    """What a model says of images (B, 3, H, W): one plain forward pass, and no prediction.
+
+    Heads' ``predict`` may write into what they return.
+    """
+    head = innermost(model.head)
+    adapter = adapter_of(head)
+    with listen(role, model, requests) as heard:
+        getattr(head, adapter.method)(model.extract_feat(inputs), *adapter.arguments)
+    return heard.side

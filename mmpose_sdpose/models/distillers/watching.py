@@ -1,0 +1,115 @@
+"""Records what parts of a model give, while it runs once and never longer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..arguments import near
+from ..heads import TokenHead
+
+
+@contextmanager
+def shadowed(owner: object, name: str, call: Callable[..., Any]) -> Iterator[None]:
+    """``call(original, *arguments)`` takes the place of a method of one object.
+
+    On the object itself and for a while: a copy of the object that is made later calls its own.
+    """
+    before = vars(owner).get(name)
+    original = getattr(owner, name)
+    setattr(owner, name, lambda *given, **named: call(original, *given, **named))
+    try:
+        yield
+    finally:
+        if before is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+
+@contextmanager
+def recorded(owner: object, name: str) -> Iterator[list[Any]]:
+    """The results of a method, one for each call; MMPose's heads call their own past all hooks."""
+    results = []
+
+    def call(original: Callable, *given: Any, **named: Any) -> Any:
+        results.append(original(*given, **named))
+        return results[-1]
+
+    with shadowed(owner, name, call):
+        yield results
+
+
+def innermost(head: nn.Module) -> nn.Module:
+    """The head that predicts keypoints: itself, or what a VisPredictHead wraps."""
+    return innermost(head.pose_head) if hasattr(head, 'pose_head') else head
+
+
+@contextmanager
+def module_output(model: nn.Module, module: str, **_: Any) -> Iterator[list[Any]]:
+    """What a module of a model gives at its first call.
+
+    Args:
+        module: Dotted path, with an index into a list of modules or into the output, such as
+            ``backbone.layer3``, ``backbone.layers[2]``, ``backbone[-1]``.
+
+    Raises:
+        ValueError: If there is no such module; offers those of a similar name.
+    """
+    found, index = find_module(model, module)
+    outputs = []
+
+    def hook(_: nn.Module, __: Any, output: Any) -> None:
+        if not outputs:
+            outputs.append(output if index is None else output[index])
+
+    handle = found.register_forward_hook(hook)
+    try:
+        yield outputs
+    finally:
+        handle.remove()
+
+
+def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
+    """A module by its path, and the index into its output, if there is one.
+
+    Raises:
+        TypeError, ValueError: If the path is none, or there is no such module.
+    """
+    if not isinstance(path, str):
+        raise TypeError(f'module ({path!r}) must be a path such as backbone.layer3 or backbone[-1]')
+    match = re.fullmatch(r'(.+?)(?:\[(-?\d+)\])?', path)
+    name, index = match[1], match[2] and int(match[2])
+    name = re.sub(r'\[(\d+)\]', r'.\1', name)
+    modules = dict(model.named_modules())
+    if name not in modules:
+        names = [known for known in modules if known and known.count('.') <= name.count('.')]
+        raise ValueError(f'{type(model).__name__} has no module {name!r}{near(name, names)}')
+    module = modules[name]
+    if index is None or not isinstance(module, (nn.ModuleList, nn.Sequential)):
+        return module, index
+    if not -len(module) <= index < len(module):
+        raise ValueError(f'{path}: {name} has {len(module)} modules, counted from 0')
+    return module[index], None
+
+
+@contextmanager
+def attention_of_layers(model: nn.Module, layers: Sequence[int]) -> Iterator[None]:
+    """Has the first pass through a token encoder compute the attention maps of these layers too."""
+    head = innermost(model.head)
+    if not isinstance(head, TokenHead):
+        yield
+        return
+    wanted = list(layers)
+
+    def call(original: Callable, tokens: Tensor, position: Tensor, asked: Sequence[int]) -> Any:
+        maps = original(tokens, position, [*asked, *wanted])
+        wanted.clear()  # later passes are those of later cycles
+        return maps
+
+    with shadowed(head.mct.encoder, 'with_maps', call):
+        yield

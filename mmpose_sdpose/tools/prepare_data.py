@@ -1,0 +1,151 @@
+"""Turn the COCO file of a labelling tool into all that a training on your own keypoints needs.
+
+Writes OUT/train.json and OUT/val.json (what is missing filled in: boxes, areas, counts), the keypoints
+as MMPose wants them described, and a config that fine-tunes a model of this package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.configs import read_config
+from mmpose_sdpose.datasets.own_data import (
+    BATCH,
+    Labels,
+    coco_file,
+    config_file,
+    metainfo_file,
+    read_labels,
+    split,
+)
+from mmpose_sdpose.tools.console import fail
+
+from sdpose_runtime.files import whole_file
+
+#: What is fine-tuned unless said: a config of this package, and what it was trained to.
+CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='prepare_data', description=__doc__)
+    parser.add_argument('labels', help='COCO file with keypoints, as the labelling tool exports it')
+    parser.add_argument('--images', type=Path, required=True, help='folder of the images')
+    parser.add_argument(
+        '--out', type=Path, required=True, help='folder to write, named as the data'
+    )
+    parser.add_argument(
+        '--val',
+        default='0.2',
+        metavar='SHARE|FILE',
+        help='held out: a share of the images (%(default)s), or a second COCO file. Frames of one video '
+        'are alike: give those of another one as a file',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the choice (%(default)s)')
+    parser.add_argument(
+        '--category', metavar='NAME', help='whose keypoints, where several have some'
+    )
+    parser.add_argument(
+        '--keypoints', metavar='NAME,…', help='their names in order, where the file has none'
+    )
+    parser.add_argument(
+        '--config', default=CONFIG, help='the model: name or path of a config (%(default)s)'
+    )
+    parser.add_argument(
+        '--weights', help=f'checkpoint that the training starts from, or None ({WEIGHTS})'
+    )
+    parser.add_argument('--force', action='store_true', help='replace files of an earlier run')
+    args = parser.parse_args(argv)
+    if args.config != CONFIG and args.weights is None:
+        parser.error('--config needs --weights: a checkpoint of that model')
+    args.weights = None if args.weights == 'None' else args.weights or WEIGHTS
+    return args
+
+
+def read_parts(args: argparse.Namespace) -> dict[str, Labels]:
+    """Training and held-out part, of one file or of two.
+
+    Raises:
+        OSError, ValueError: If a file cannot be used, or the two have other keypoints.
+    """
+    names = args.keypoints.split(',') if args.keypoints else None
+    labels = read_labels(args.labels, args.images, args.category, names)
+    try:
+        share = float(args.val)
+    except ValueError:
+        held_out = read_labels(args.val, args.images, args.category, names)
+        if held_out.names != labels.names:
+            raise ValueError(
+                f'{args.val} has other keypoints than {args.labels}: {", ".join(held_out.names)}'
+            ) from None
+        return dict(train=labels, val=held_out)
+    return split(labels, share, args.seed)
+
+
+def base_config(name: str) -> str:
+    """The text of a model's own config, without its data."""
+    config = read_config(name)
+    for key in ('data_root', 'data_source', 'dataset_type', 'load_from'):
+        config.pop(key, None)
+    return config.pretty_text
+
+
+def learning_rate(name: str) -> float:
+    """A model's own, for as many images in a step as a training on little data has."""
+    config = read_config(name)
+    return config.optim_wrapper.optimizer.lr * BATCH / config.auto_scale_lr.base_batch_size
+
+
+def write(out: Path, texts: dict[str, str], force: bool) -> None:
+    """Write the files into a folder, which may exist.
+
+    Raises:
+        FileExistsError: If one exists and is not to be replaced.
+        OSError: If it cannot be written.
+    """
+    there = [name for name in texts if (out / name).exists()]
+    if there and not force:
+        raise FileExistsError(f'{out} has {", ".join(there)} already: replace them with --force')
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        with whole_file(out / name) as file:
+            file.write(text.encode())
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    name = args.out.resolve().name
+    try:
+        parts = read_parts(args)
+        texts = {f'{part}.json': coco_file(labels, name) for part, labels in parts.items()}
+        texts[f'{name}_keypoints.py'] = metainfo_file(parts['train'], name)
+        base, lr = f'{name}_base.py', learning_rate(args.config)
+        texts[base] = base_config(args.config)
+        texts[f'{name}.py'] = config_file(parts, args.out, args.images, base, args.weights, lr)
+        write(args.out, texts, args.force)
+    except (OSError, ValueError) as error:
+        return fail('prepare_data', error)
+    report(parts, args.out, name)
+    return 0
+
+
+def report(parts: dict[str, Labels], out: Path, name: str) -> None:
+    """What was found, what was done about it, and what comes next."""
+    labels = parts['train']
+    print(f'{len(labels.names)} keypoints: {", ".join(labels.names)}')
+    for part, found in parts.items():
+        print(f'{out / part}.json: {len(found.people)} labelled, on {len(found.images)} images')
+    for what, count in [*labels.mended.items(), *labels.left_out.items()]:
+        if count:
+            print(f'{"left out: " if what in labels.left_out else "filled in: "}{count} {what}')
+    config = os.path.join(out, f'{name}.py')
+    print(f'next: mim run mmpose_sdpose check {config}')
+    print(f'      mim train mmpose_sdpose {config}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,286 @@
+"""Own keypoints: files as labelling tools write them, and every command of the page about it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from mmpose_sdpose.checkpoint import keypoint_names_in, read_checkpoint, take_keypoints
+from mmpose_sdpose.configs import build_model, keypoint_names_of, read_config
+from mmpose_sdpose.datasets.own_data import Labels, metainfo_file, mirrored, read_labels, split
+from mmpose_sdpose.tools.prepare_data import main as prepare_data
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+from ..pages import blocks, commands, run_command
+from .drawn_hands import NAMES, SKELETON, write_hands
+
+PAGE = 'docs/own_data.md'
+#: No worker processes, and one epoch.
+TEST = (
+    '--cfg-options',
+    'test_dataloader.num_workers=0',
+    'test_dataloader.persistent_workers=False',
+)
+TRAIN = (
+    '--cfg-options',
+    'train_cfg.max_epochs=1',
+    'train_cfg.val_interval=2',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+)
+
+
+def write(folder: Path, people: list[dict], categories: list[dict], name: str = 'a.jpg') -> Path:
+    """A COCO file with one image of 100 x 80 pixels in ``photos/``."""
+    (folder / 'photos').mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / 'photos' / 'a.jpg'), np.zeros((80, 100, 3), np.uint8))
+    content = dict(images=[dict(id=7, file_name=name)], annotations=people, categories=categories)
+    (folder / 'labels.json').write_text(json.dumps(content))
+    return folder / 'labels.json'
+
+
+def person(keypoints: list[float], **fields: Any) -> dict[str, Any]:
+    return dict(id=0, image_id=7, category_id=1, keypoints=keypoints, **fields)
+
+
+KIND = dict(id=1, name='dog', keypoints=['nose', 'tail', 'left ear'], skeleton=[[1, 2], [1, 3]])
+POINTS = [10, 20, 2, 50, 60, 1, 0, 0, 0]
+
+
+def read(folder: Path, *people: dict, kinds: list[dict] | None = None, **options: Any) -> Labels:
+    path = write(folder, list(people), kinds or [KIND], options.pop('name', 'a.jpg'))
+    return read_labels(path, folder / 'photos', **options)
+
+
+def test_a_whole_file_stays_as_it_is(tmp_path):
+    """As CVAT writes it."""
+    labels = read(
+        tmp_path, person(POINTS, bbox=[5, 15, 50, 50], area=2500, iscrowd=0, num_keypoints=2)
+    )
+    assert labels.names == ['nose', 'tail', 'left_ear'] and labels.links == [(0, 1), (0, 2)]
+    assert labels.images == [dict(id=1, file_name='a.jpg', width=100, height=80)]
+    assert labels.people == [
+        dict(
+            id=1,
+            image_id=1,
+            category_id=1,
+            iscrowd=0,
+            bbox=[5, 15, 50, 50],
+            area=2500,
+            num_keypoints=2,
+            keypoints=POINTS,
+        )
+    ]
+    assert not labels.mended and not +labels.left_out
+
+
+def test_boxes_and_areas_that_are_none_are_made(tmp_path):
+    """As COCO Annotator leaves them where nothing but keypoints was drawn; drawn shapes are left out."""
+    shape = dict(
+        id=1, image_id=7, category_id=1, segmentation=[[1, 1, 9, 1, 9, 9]], bbox=[1, 1, 8, 8]
+    )
+    nobody = dict(person([0] * 9), id=2)
+    labels = read(tmp_path, person(POINTS, bbox=[0, 0, 0, 0], area=0), shape, nobody)
+    # 4 pixels beyond the keypoints, a tenth of the longer side
+    assert labels.people[0]['bbox'] == [6, 16, 48, 48]
+    assert labels.people[0]['area'] == round(0.53 * 48 * 48, 2)
+    assert labels.people[0]['num_keypoints'] == 2
+    assert dict(+labels.left_out) == {'without keypoints': 1, 'with no keypoint labelled': 1}
+    assert labels.mended.total() == 2
+
+
+def test_the_category_with_keypoints_is_chosen_and_files_are_found_by_name(tmp_path):
+    """As Roboflow and Label Studio write them."""
+    project = dict(id=0, name='dogs', supercategory='none')
+    labels = read(
+        tmp_path,
+        person(POINTS),
+        dict(id=3, image_id=7, category_id=0, bbox=[0, 0, 5, 5]),
+        kinds=[project, KIND],
+        name='upload\\12\\a.jpg',
+    )
+    assert labels.images[0]['file_name'] == 'a.jpg'
+    assert labels.left_out['of other categories'] == 1
+
+
+def test_of_two_categories_with_keypoints_one_is_named(tmp_path):
+    cat = dict(id=2, name='cat', keypoints=['nose'])
+    people = [person(POINTS), dict(person([3, 4, 2]), category_id=2)]
+    with pytest.raises(ValueError, match="keypoints of 2 categories .*'dog', 'cat'.*--category"):
+        read(tmp_path, *people, kinds=[KIND, cat])
+    labels = read(tmp_path, *people, kinds=[KIND, cat], category='cat')
+    assert labels.names == ['nose'] and labels.people[0]['keypoints'] == [3, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ('people', 'kinds', 'options', 'message'),
+    [
+        ([dict(id=0, category_id=1, bbox=[1, 1, 5, 5])], [KIND], {}, 'no annotation with keypoints'),
+        ([person(POINTS[:6])], [KIND], {}, 'has 6 numbers as keypoints: wanted are .* of 3 keypoints'),
+        ([person(POINTS[:8] + [None])], [KIND], {}, 'wanted are x, y and visibility'),
+        ([person([1, 2, 0] * 3)], [KIND], {}, 'nobody with a labelled keypoint .1 with no keypoint'),
+        ([person(POINTS)], [dict(id=1, name='dog')], {}, 'does not name the keypoints .*--keypoints'),
+        ([person(POINTS)], [dict(KIND, keypoints=['a', 'b', 'a'])], {}, 'two keypoints called a'),
+        ([person(POINTS)], [dict(KIND, skeleton=[[1, 4]])], {}, r'links keypoints \(1, 4\)'),
+        ([dict(person(POINTS), image_id=8)], [KIND], {}, 'is on image 8, which the file does not list'),
+        ([person(POINTS)], [KIND], dict(category='cat'), "--category"),
+        ([dict(id=0, image_id=7, keypoints=POINTS)], [KIND], {}, "no 'category_id'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused_in_a_sentence(people, kinds, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, *people, kinds=kinds, **options)
+
+
+def test_images_that_are_elsewhere_are_named(tmp_path):
+    path = write(tmp_path, [person(POINTS)], [KIND])
+    (tmp_path / 'photos/a.jpg').unlink()
+    with pytest.raises(ValueError, match=r'1 of 1 images .* not in .*photos.*: a.jpg. .*--images'):
+        read_labels(path, tmp_path / 'photos')
+
+
+def test_the_file_of_another_task_is_refused(tmp_path):
+    (tmp_path / 'labels.json').write_text('{"shapes": []}')
+    with pytest.raises(ValueError, match='no COCO file, which has the lists images'):
+        read_labels(tmp_path / 'labels.json', tmp_path)
+
+
+def test_the_split_is_by_image_and_whole(tmp_path):
+    labels = read_labels(write_hands(tmp_path, 10), tmp_path / 'photos')
+    parts = split(labels, 0.25, seed=1)
+    assert [len(parts[part].people) for part in ('train', 'val')] == [7, math.ceil(2.5)]
+    together = parts['train'].people + parts['val'].people
+    assert sorted(entry['id'] for entry in together) == list(range(1, 11))
+    for part in parts.values():
+        on = {entry['image_id'] for entry in part.people}
+        assert on == {image['id'] for image in part.images}
+    with pytest.raises(ValueError, match='leaves one part empty'):
+        split(labels, 1, seed=1)
+
+
+@pytest.mark.parametrize(
+    ('name', 'other'),
+    [
+        ('left_ear', 'right_ear'),
+        ('ear_right', 'ear_left'),
+        ('L_ear', 'R_ear'),
+        ('Left-ear', 'Right-ear'),
+        ('nose', ''),
+        ('left_only', ''),
+        ('lip', ''),
+    ],
+)
+def test_a_keypoint_finds_its_mirror_by_name(name, other):
+    names = [name, other, 'lip', 'rip', 'left_only']
+    assert mirrored(name, names) == other
+
+
+def test_mmpose_reads_the_metainfo(tmp_path):
+    labels = Labels(['nose', 'left_hip', 'right_hip'], [(0, 1), (0, 2)])
+    (tmp_path / 'metainfo.py').write_text(metainfo_file(labels, 'dog'))
+    metainfo = parse_pose_metainfo(dict(from_file=str(tmp_path / 'metainfo.py')))
+    assert metainfo['flip_indices'] == [0, 2, 1]
+    assert metainfo['skeleton_links'] == [(0, 1), (0, 2)]
+    assert metainfo['sigmas'].tolist() == pytest.approx([0.026, 0.107, 0.107])
+    assert (metainfo['upper_body_ids'], metainfo['lower_body_ids']) == ([0], [1, 2])
+
+
+def test_keypoints_go_by_name_into_a_model_of_others():
+    """COCO's 17 into CrowdPose's 14: 12 tokens, each to its place; two start as the model has them."""
+    config = read_config('td-hm_sdpose-n_2xb16-16e_synthpose-128x96')
+    coco, crowdpose = keypoint_names_of('coco'), keypoint_names_of('crowdpose')
+    big = build_model(config)
+    config.model.head.out_channels = 14
+    small = build_model(config)
+    key = 'head.mct.keypoint_tokens'
+    torch.nn.init.normal_(big.state_dict()[key])
+    taken, shared = take_keypoints(big.state_dict(), small, coco, crowdpose)
+    assert list(taken) == [key] and shared == crowdpose[:12]
+    expected = small.state_dict()[key].clone()
+    for index, name in enumerate(crowdpose):
+        if name in coco:
+            expected[:, index] = big.state_dict()[key][:, coco.index(name)]
+    torch.testing.assert_close(taken[key], expected, rtol=0, atol=0)
+    assert {'top_head', 'neck'} == set(crowdpose) - set(shared)
+
+
+def test_rows_of_an_output_layer_go_by_name_too():
+    model = torch.nn.ModuleDict(
+        dict(head=torch.nn.ModuleDict(dict(final_layer=torch.nn.Conv2d(2, 2, 1))))
+    )
+    found = {'head.final_layer.weight': torch.arange(6.0).reshape(3, 2, 1, 1)}
+    found['head.final_layer.bias'] = torch.tensor([10.0, 20.0, 30.0])
+    taken, shared = take_keypoints(found, model, ['a', 'b', 'c'], ['c', 'd'])
+    assert shared == ['c']
+    own = model.state_dict()
+    for name in ('weight', 'bias'):
+        expected = torch.stack(
+            [found[f'head.final_layer.{name}'][2], own[f'head.final_layer.{name}'][1]]
+        )
+        torch.testing.assert_close(taken[f'head.final_layer.{name}'], expected, rtol=0, atol=0)
+
+
+def test_existing_files_are_not_replaced_unasked(tmp_path, capsys):
+    arguments = [str(write_hands(tmp_path, 6)), '--images', str(tmp_path / 'photos')]
+    arguments += ['--out', str(tmp_path / 'hand')]
+    assert prepare_data(arguments) == 0
+    before = (tmp_path / 'hand/hand.py').read_text()
+    assert prepare_data([*arguments, '--seed', '1']) == 1
+    assert 'replace them with --force' in capsys.readouterr().err
+    assert (tmp_path / 'hand/hand.py').read_text() == before
+    assert prepare_data([*arguments, '--force']) == 0
+
+
+@pytest.fixture
+def hands(tmp_path, monkeypatch) -> Path:
+    """A folder as the page has it: twelve drawn hands and their labels."""
+    write_hands(tmp_path, 12)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_command_of_the_page(hands, capsys):
+    """In order; the training for one epoch."""
+    lines = [line.replace('epoch_300', 'epoch_1') for line in commands(PAGE)]
+    assert [line.split()[1] for line in lines] == [
+        'run',
+        'run',
+        'train',
+        'test',
+        'run',
+        'hand.onnx',
+        'run',
+    ]
+    for line in lines[:-1]:
+        run_command(line, *dict(train=TRAIN, test=TEST).get(line.split()[1], ()))
+    assert 'coco/AP' in capsys.readouterr().out
+    checkpoint = read_checkpoint('work_dirs/hand/epoch_1.pth')
+    assert keypoint_names_in(checkpoint) == NAMES
+    assert checkpoint['state_dict']['head.mct.keypoint_tokens'].shape[1] == 21
+    log = ''.join(path.read_text() for path in Path('work_dirs/hand').glob('*/*.log'))
+    assert '0 of 21 keypoints have their name in mmpose_sdpose://' in log
+    assert Path('out/hand0_0.jpg').is_file()
+    (program,) = blocks(PAGE, 'python')
+    exec(program, {})
+    said = capsys.readouterr().out
+    assert all(f"'{name}': [" in said for name in NAMES)
+
+
+def test_a_published_model_can_be_the_start(hands):
+    """The page's last command; its weights need not be there before the training."""
+    run_command(commands(PAGE)[-1])
+    config = Config.fromfile('data/hand_s/hand_s.py')
+    assert config.load_from == 'sdpose-s-v1.pth' and config.model.head.out_channels == 21
+    assert config.codec.input_size == (192, 256)
+    assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3 * 16 / 512)
+    assert config.train_dataloader.dataset.ann_file == 'data/hand_s/train.json'
+    assert config.test_evaluator.ann_file == 'data/hand_s/val.json'
+    assert len(SKELETON) == 20 and config.train_cfg.max_epochs == 300
