@@ -18,6 +18,7 @@ from mmpose_sdpose.tools.run_summary import shorten
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.registry import MODELS
@@ -86,7 +87,7 @@ def _try(cfg: Config, stages: Sequence[str], has_data: bool) -> Iterator[tuple[s
     """Model and weights, then targets and metrics of what runs; stops at the first error."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     try:
-        model = MODELS.build(deepcopy(cfg.model))
+        model: BaseModel = MODELS.build(deepcopy(cfg.model))
     except Exception as error:  # whatever a constructor refuses
         yield 'model', Finding(f'the model cannot be built: {error}')
         return
@@ -188,7 +189,7 @@ def _batch(cfg: Config, stage: str) -> tuple[Any, Any]:
     return loader.dataset, next(iter(loader))
 
 
-def _learn(cfg: Config, model: nn.Module) -> str:
+def _learn(cfg: Config, model: BaseModel) -> str:
     """One step without changing anything: losses and gradients."""
     _, batch = _batch(cfg, 'train')
     data = model.data_preprocessor(batch, True)
@@ -204,7 +205,7 @@ def _learn(cfg: Config, model: nn.Module) -> str:
     return f'{len(data["inputs"])} people: {parts}'
 
 
-def _test(cfg: Config, stage: str, model: nn.Module) -> str:
+def _test(cfg: Config, stage: str, model: BaseModel) -> str:
     """Predictions of a batch, through the metrics."""
     dataset, batch = _batch(cfg, stage)
     evaluator = Evaluator(cfg[f'{stage}_evaluator'])
