@@ -7,7 +7,7 @@ import re
 import warnings
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 from unittest.mock import patch
 
 from mmengine.hooks import Hook
@@ -91,7 +91,13 @@ class Quiet:
             self.log.info(' '.join(map(str, words)))
 
     def _warn(
-        self, message: Warning | str, category: type, filename: str, lineno: int, *rest: Any
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
     ) -> None:
         text = f'{message} ({filename}:{lineno})'
         if self.log is not None:

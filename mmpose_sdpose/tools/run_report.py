@@ -132,7 +132,8 @@ class RunReport(Hook):
         if self.meter is None:
             return
         words = [_place(runner, runner.iter), _loss(runner, _steps_between(runner))]
-        if name := _main_metric(runner, metrics or {}):
+        metrics = metrics or {}
+        if name := _main_metric(runner, metrics):
             before, self.best = self.best, _best_score(runner)
             is_best = self.best not in (None, before)
             words.append(f'{name} {metrics[name]:.3f}' + ' (best so far)' * is_best)
@@ -255,6 +256,6 @@ def _best_path(chooser: CheckpointHook) -> str | None:
 
 
 def _rounded(value: Any) -> str:
-    if not isinstance(value, numbers.Real):
+    if not isinstance(value, (int, float)):
         return str(value)
     return f'{value:.3f}' if abs(value) < 10 else f'{value:.4g}'

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path
+from typing import cast
 
 from mmpose_sdpose.engine.hooks.plain_model import plain_model
 from mmpose_sdpose.evaluation.complexity import measure_complexity
@@ -95,13 +96,16 @@ def _people(dataset: Dataset) -> Iterator[str]:
         for part in parts:
             yield from _people(part)
         return
-    boxes, ann_file = getattr(dataset, 'bbox_file', None), getattr(dataset, 'ann_file', None)
+    count = f'{len(cast(Sized, dataset)):,}'
+    boxes, ann_file = (
+        str(getattr(dataset, name, None) or '') for name in ('bbox_file', 'ann_file')
+    )
     if boxes:
-        yield f'{len(dataset):,} detected boxes of {shorten(boxes)}, people of {shorten(ann_file)}'
+        yield f'{count} detected boxes of {shorten(boxes)}, people of {shorten(ann_file)}'
     elif ann_file:
-        yield f'{len(dataset):,} people of {shorten(ann_file)}'
+        yield f'{count} people of {shorten(ann_file)}'
     else:
-        yield f'{len(dataset):,} samples ({type(dataset).__name__})'
+        yield f'{count} samples ({type(dataset).__name__})'
 
 
 def shorten(path: str | Path) -> str:
