@@ -23,6 +23,7 @@ from mmpose_sdpose.models import (
     SimCCDistributionLoss,
     SimulatedHeatmapLoss,
     StemNet,
+    ThinCAUNet,
     ThinResNet,
     TokenDistanceLoss,
     TokenRegressionHead,
@@ -258,6 +259,23 @@ BACKBONES = [
         dict(channels=COUNT, stage1_channels=COUNT, in_channels=COUNT, norm_eval=FLAG),
         use_backbone,
         options=once,
+    ),
+    Case(
+        ThinCAUNet,
+        arguments(
+            base_channels=count.map(lambda quarter: 4 * quarter),
+            num_units=st.lists(count, min_size=1, max_size=3),
+            group_width=st.sampled_from([1, 2, 4]),
+            gate=st.sampled_from(['se', 'eca', None]),
+            reduction=st.sampled_from([1, 2, 4]),
+            in_channels=count,
+        ),
+        dict(
+            dict.fromkeys(('base_channels', 'group_width', 'reduction', 'in_channels'), COUNT),
+            num_units=((), 2, 'two', (0,)),
+            gate=GATE,
+        ),
+        use_backbone,
     ),
     Case(
         ThinResNet,
