@@ -33,6 +33,15 @@ class Side:
         model: Its pose estimator.
         given: What the head's adapter read off its output: values, or functions that compute them.
         seen: What was watched for each request while the model ran.
+
+    Examples:
+        A quantity of one's own reads it; any model that gives coordinates has this one:
+
+        >>> from mmpose_sdpose.models.distillers import register_quantity
+        >>> @register_quantity('example_bones', shape='B J 2', select=None)
+        ... def example_bones(side):
+        ...     points = side['coordinates']
+        ...     return points[:, 1:] - points[:, :-1]
     """
 
     def __init__(

@@ -63,6 +63,22 @@ class TopdownDistiller(TopdownPoseEstimator):
         FileNotFoundError: If a config or the teacher's weights are not there.
         TypeError, ValueError: If an argument is no such thing, the teacher's weights do not fit, or
             student, teacher and losses do not.
+
+    Examples:
+        >>> from mmengine.registry import init_default_scope
+        >>> from mmpose.registry import MODELS
+        >>> init_default_scope('mmpose')  # as a training does
+        >>> distiller = MODELS.build(
+        ...     dict(
+        ...         type='TopdownDistiller',
+        ...         student='td-hm_sdpose-n_2xb16-16e_synthpose-128x96',
+        ...         teacher='td-hm_sdpose-n_2xb16-16e_synthpose-128x96',
+        ...         teacher_ckpt='mmpose_sdpose://sdpose-n_synthpose-128x96.pth',
+        ...         losses=dict(heatmaps=dict(type='KeypointMSELoss', use_target_weight=True)),
+        ...     )
+        ... )
+        >>> any('teacher' in name for name in distiller.state_dict())
+        False
     """
 
     frozen: tuple[str, ...] = ()
