@@ -149,7 +149,8 @@ def _length(runner: Runner) -> str:
         size += f' in each of {runner.world_size} processes'
     if not counts_epochs(runner):
         return f'{loop.max_iters:,} steps of {size}'
-    return f'{loop.max_epochs} epochs of {len(loader):,} steps of {size}'
+    many = 's' * (loop.max_epochs != 1)
+    return f'{loop.max_epochs} epoch{many} of {len(loader):,} steps of {size}'
 
 
 def _optimizer(runner: Runner) -> str:
