@@ -197,13 +197,14 @@ class TopdownDistiller(TopdownPoseEstimator):
         """The student's own losses, and ``loss_distill_<name>`` for each loss of the distillation."""
         if self.training:
             self._before_step()
+        # First, so that what the student keeps for its backward pass stays in the processor's cache.
+        with torch.no_grad():
+            teacher = self._ask_teacher(inputs)
         with listen('student', self, self._requests('student')) as heard:
             losses = super().loss(inputs, data_samples)
         student = heard.side
         for name in [name for name in losses if 'loss' in name and self.student_loss_weight != 1]:
             losses[name] = self.student_loss_weight * losses[name]
-        with torch.no_grad():
-            teacher = self._ask_teacher(inputs)
         joints = None
         if self._joints is not None:
             ours, theirs = (side.to(inputs.device) for side in self._joints)
