@@ -12,7 +12,8 @@ Python 3.10 where MMPose is missing.
     mim run mmpose_sdpose check CONFIG
 
 looks at data, weights and settings of a config instead, as training and testing do before they start:
-annotations, boxes, images, sizes. The exit code is 1 if something would fail or go wrong silently.
+annotations, boxes, images, sizes. Then it tries the model on a few people: losses, gradients, metrics.
+The exit code is 1 if something would fail or go wrong silently.
 """
 
 from __future__ import annotations
@@ -308,19 +309,25 @@ def check_config(name: str, run: str | None, options: list[str]) -> int:
 
     mmpose_sdpose.register()
     from mmpose_sdpose.configs import read_config
-    from mmpose_sdpose.datasets.checks import STAGES, check_data
+    from mmpose_sdpose.datasets.checks import STAGES
     from mmpose_sdpose.tools.console import fail
+    from mmpose_sdpose.tools.quiet import Quiet
+    from mmpose_sdpose.tools.trial import look_at
 
     from mmengine.config import DictAction
+    from rich.console import Console
 
     stages = {'train': ('train', 'val'), 'test': ('test',)}.get(run or '', STAGES)
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    console = Console(highlight=False)
     try:
-        config = read_config(name)
-        merged = parser.parse_args(['--cfg-options', *options] if options else []).cfg_options
-        config.merge_from_dict(merged)
-        findings = check_data(config, stages)
+        with Quiet(console):
+            config = read_config(name)
+            merged = parser.parse_args(['--cfg-options', *options] if options else []).cfg_options
+            config.merge_from_dict(merged)
+            print(name)
+            findings = look_at(config, stages, console)
     except (OSError, ValueError, KeyError) as error:
         return fail('check', error)
     for finding in findings:

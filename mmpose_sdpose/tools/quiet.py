@@ -7,7 +7,7 @@ import re
 import warnings
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 from unittest.mock import patch
 
 from mmengine.hooks import Hook
@@ -55,7 +55,10 @@ class Quiet:
         return self
 
     def __exit__(
-        self, kind: type | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.undo.close()
 
@@ -91,7 +94,13 @@ class Quiet:
             self.log.info(' '.join(map(str, words)))
 
     def _warn(
-        self, message: Warning | str, category: type, filename: str, lineno: int, *rest: Any
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
     ) -> None:
         text = f'{message} ({filename}:{lineno})'
         if self.log is not None:

@@ -178,8 +178,8 @@ class Reproduction:
             if not any(wanted in map(_plain, pair) for pair in names.values()):
                 have = ', '.join(sorted({architecture for _, architecture in names.values()}))
                 raise Impossible(f'no official weights of {wanted} in {self.args.weights}: {have}')
-        wanted = set(map(_plain, self.args.models))
-        return [file for file in found if not wanted or wanted & set(map(_plain, names[file]))]
+        models = set(map(_plain, self.args.models))
+        return [file for file in found if not models or models & set(map(_plain, names[file]))]
 
     def config(self, file: Official, kind: str) -> Config:
         """The test of a file with boxes of a kind."""
@@ -246,16 +246,12 @@ class Reproduction:
         self, found: list[Official], figures: dict[tuple[Official, str], float]
     ) -> Iterator[str]:
         """Where what was measured with detected boxes is not what was published."""
-        compared = [
-            (file, published(file.config), 100 * figures[file, 'detected'])
-            for file in found
-            if (file, 'detected') in figures and published(file.config).value is not None
-        ]
-        far = [
-            (file, model, measured - 100 * model.value)
-            for file, model, measured in compared
-            if round(abs(measured - 100 * model.value), 2) > TOLERANCE
-        ]
+        compared = []
+        for file in found:
+            model, measured = published(file.config), figures.get((file, 'detected'))
+            if measured is not None and model.value is not None:
+                compared.append((file, model, 100 * measured - 100 * model.value))
+        far = [entry for entry in compared if round(abs(entry[2]), 2) > TOLERANCE]
         for file, model, points in far:
             yield f'{model.architecture} ({file.path.name}) differs by {points:+.1f} points of AP'
         if far:

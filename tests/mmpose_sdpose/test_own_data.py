@@ -280,7 +280,8 @@ def test_a_published_model_can_be_the_start(hands):
     config = Config.fromfile('data/hand_s/hand_s.py')
     assert config.load_from == 'sdpose-s-v1.pth' and config.model.head.out_channels == 21
     assert config.codec.input_size == (192, 256)
-    assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3 * 16 / 512)
+    # 1e-3 * sqrt(16 / 512)
+    assert config.optim_wrapper.optimizer == dict(type='Adam', lr=0.00018)
     assert config.train_dataloader.dataset.ann_file == 'data/hand_s/train.json'
     assert config.test_evaluator.ann_file == 'data/hand_s/val.json'
     assert len(SKELETON) == 20 and config.train_cfg.max_epochs == 300

@@ -1,6 +1,14 @@
 """What is looked at before a run: files, people, images, and settings that must agree."""
 
-from .check_data import STAGES, check_data
+from .check_data import STAGES, Leaf, check_data, leaves_of
 from .findings import DataError, Finding, raise_errors
 
-__all__ = ['STAGES', 'DataError', 'Finding', 'check_data', 'raise_errors']
+__all__ = [
+    'STAGES',
+    'DataError',
+    'Finding',
+    'Leaf',
+    'check_data',
+    'leaves_of',
+    'raise_errors',
+]

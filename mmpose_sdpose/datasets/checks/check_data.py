@@ -60,7 +60,7 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
     origin = f'; the data comes from {source}' if source else ''
     for stage, dataset in datasets.items():
         findings += check_mixture(dataset, f'{stage}_dataloader.dataset')
-        leaves = list(_leaves(dataset, f'{stage}_dataloader.dataset'))
+        leaves = list(leaves_of(dataset, f'{stage}_dataloader.dataset'))
         for leaf in leaves:
             findings += _check_leaf(leaf, origin)
         findings += _check_batch(loaders[stage], dataset, leaves, f'{stage}_dataloader')
@@ -122,12 +122,18 @@ def _is_coco_style(kind: Any) -> bool:
     return isinstance(found, type) and issubclass(found, BaseCocoStyleDataset)
 
 
-def _leaves(dataset: dict[str, Any], place: str, is_plain: bool = True) -> Iterator[Leaf]:
+def leaves_of(dataset: dict[str, Any], place: str, is_plain: bool = True) -> Iterator[Leaf]:
+    """The COCO-style data sets in a data set's config, which may wrap others.
+
+    Args:
+        place: Where the config has it.
+        is_plain: Whether what wraps it hands on its people as they are.
+    """
     inner = inner_datasets(dataset)
     is_plain = is_plain and type_name(dataset) != 'KeepBoxes'
     for number, part in enumerate(inner):
         name = f'datasets.{number}' if 'datasets' in dataset else 'dataset'
-        yield from _leaves(part, f'{place}.{name}', is_plain)
+        yield from leaves_of(part, f'{place}.{name}', is_plain)
     if inner or not _is_coco_style(dataset.get('type')):
         return
     kind = _class_of(dataset['type'])

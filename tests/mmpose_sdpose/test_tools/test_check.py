@@ -8,10 +8,16 @@ import sys
 import venv
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from mmpose_sdpose.configs import find_config
 from mmpose_sdpose.tools import check
 
 import pytest
+import torch
+from mmengine.config import Config
+
+from ..test_datasets.test_check_data import root  # noqa: F401  a fixture
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'mmpose_sdpose' / 'tools' / 'check.py'
@@ -246,10 +252,12 @@ CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 def test_a_config_is_looked_at(tool, synthpose):
     done = run(sys.executable, *tool, CONFIG, '--cfg-options', 'load_from=gone.pth', 'work_dir=a')
     assert done.returncode == 1, done.stderr
-    lines = [line for line in done.stdout.splitlines() if 'INFO' not in line]
+    lines = done.stdout.splitlines()
     train = synthpose / 'annotations/person_keypoints_train.json'
-    assert lines[0] == 'error: load_from: no checkpoint at gone.pth'
-    assert lines[1] == (
+    assert lines[0] == CONFIG
+    errors = [line for line in lines if line.startswith('error: ')]
+    assert errors[0] == 'error: load_from: no checkpoint at gone.pth'
+    assert errors[1] == (
         f'error: annotation file not found: expected at {train}; the data comes from mim run '
         'mmpose_sdpose make_synthpose --out data/synthpose'
     )
@@ -262,3 +270,85 @@ def test_a_config_is_looked_at_for_one_run(synthpose, capsys):
     assert 'keypoints_val.json' in out and 'keypoints_train.json' not in out
     assert check.main(['td-hm_nothing']) == 1
     assert capsys.readouterr().err.startswith('check: no config td-hm_nothing')
+
+
+@pytest.fixture
+def looked_at(root, tmp_path, monkeypatch, capsys):  # noqa: F811
+    """Looks at a training on two images of blank people, with changes; the exit code and the lines."""
+
+    def look(**changes: Any) -> tuple[int, list[str]]:
+        cfg = Config.fromfile(find_config(CONFIG))
+        for stage in ('train', 'val', 'test'):
+            cfg[f'{stage}_dataloader'].dataset.update(
+                data_root=str(root), ann_file='people.json', data_prefix=dict(img='')
+            )
+        cfg.val_evaluator.ann_file = cfg.test_evaluator.ann_file = str(root / 'people.json')
+        cfg.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})
+        cfg.dump(tmp_path / 'cfg.py')
+        monkeypatch.setattr(sys, 'path', list(sys.path))
+        code = check.main([str(tmp_path / 'cfg.py')])
+        return code, capsys.readouterr().out.splitlines()
+
+    return look
+
+
+def test_what_fits_is_tried(looked_at, root):  # noqa: F811
+    before = sorted(root.rglob('*'))
+    code, lines = looked_at()
+    assert code == 0
+    people = f'3 people in 2 images of {root}/people.json'
+    assert lines[1:6] == [
+        f'  train data  {people}',
+        '  val data    as train data',
+        '  test data   as train data',
+        '  model       ThinResNet + MCTHead, input 128x96 pixels (height x width), heatmaps 32x24',
+        '  weights     random',
+    ]
+    assert (
+        lines[6].startswith('  train trial 3 people: loss ') and 'loss_heatmap_cycle2' in lines[6]
+    )
+    assert lines[7] == '  val trial   3 people: coco/AP, coco/AP .5, coco/AP .75 and 7 more'
+    assert lines[8].endswith('errors: 0, warnings: 0') and len(lines) == 9
+    assert sorted(root.rglob('*')) == sorted([*before, root / 'cfg.py'])
+
+
+def test_a_test_of_its_own_is_tried_too(looked_at):
+    _, lines = looked_at(test_evaluator__nms_thr=0.8)
+    assert lines[8].startswith('  test trial  3 people: coco/AP')
+
+
+WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        (dict(load_from=WEIGHTS), "weights     141 of the model's 141 from "),
+        (
+            dict(load_from=WEIGHTS, model__head__hidden_dims=32),
+            "weights     139 of the model's 145 from mmpose_sdpose://sdpose-n_synthpose-128x96.pth; "
+            'the others begin anew: head.mlp.',
+        ),
+        (
+            dict(model__head__in_featuremap_size=(3, 4)),
+            'error: a trial of train with 2 images fails with ',
+        ),
+        (
+            dict(model__data_preprocessor__std=(0, 0, 0)),
+            'FloatingPointError: loss',
+        ),
+        (dict(model__head__encoder__num_heads=5), 'error: the model cannot be built: '),
+    ],
+)
+def test_what_does_not_fit_is_found(looked_at, changes, said):
+    code, lines = looked_at(**changes)
+    assert said in '\n'.join(lines)
+    assert code == any(line.startswith('error: ') for line in lines)
+
+
+def test_weights_of_which_nothing_fits_are_an_error(looked_at, tmp_path):
+    torch.save({'head.other': torch.zeros(3)}, tmp_path / 'other.pth')
+    code, lines = looked_at(load_from=str(tmp_path / 'other.pth'))
+    (error,) = [line for line in lines if line.startswith('error: ')]
+    assert code == 1
+    assert error.startswith(f'error: load_from: the checkpoint {tmp_path}/other.pth is of another')

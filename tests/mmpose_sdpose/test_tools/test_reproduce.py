@@ -198,7 +198,7 @@ def test_what_is_missing_is_said(weights, coco, tmp_path, capsys):
     assert 'no official weights of SDPose, TokenPose or DistilPose in' in complaint(
         '--weights', weights / 'notes.txt', *data
     )
-    assert 'no official weights of sdpose-b in' in complaint(
+    assert 'no official weights of SDPose-B in' in complaint(
         'SDPose-B', '--weights', weights, *data
     )
     (coco / reproduce.BOXES).unlink()
