@@ -1,4 +1,5 @@
-# make demo   install into .venv, make a small data set, train, test, draw (work_dirs/demo/)
+# make demo   install into .venv, find the person in a photo (PHOTO= yours), then make a small data set, train,
+#             test, draw (work_dirs/demo/)
 # make test   install into .venv, lint, run the tests
 # make matrix which versions the packages work with: an environment after another, into docs/matrix.md
 #             (ENVIRONMENTS='runtime-3.9-*' for some of them)
@@ -34,7 +35,7 @@ $(VENV)/.package: $(VENV)/.requirements $(SOURCES)
 	@touch $@
 
 demo: install
-	mim run mmpose_sdpose demo
+	mim run mmpose_sdpose demo $(if $(PHOTO),--photo "$(PHOTO)")
 
 check: $(VENV)/.requirements
 	$(PY) -m ruff check .

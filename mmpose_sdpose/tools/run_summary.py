@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 from mmpose_sdpose.engine.hooks.plain_model import plain_model
 from mmpose_sdpose.evaluation.complexity import measure_complexity
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
-from torch.utils.data import Dataset
 
 #: Steps of a pipeline that no two trainings differ in.
 _EVERY_PIPELINE = {
@@ -90,22 +89,20 @@ def _start(runner: Runner) -> str:
     return f'backbone from {pretrained}, head untrained' if pretrained else 'random weights'
 
 
-def _people(dataset: Dataset) -> Iterator[str]:
+def _people(dataset: BaseDataset) -> Iterator[str]:
     """Of each data set within one: how many people, and from where."""
     if parts := _inner(dataset):
         for part in parts:
             yield from _people(part)
         return
-    count = f'{len(cast(Sized, dataset)):,}'
-    boxes, ann_file = (
-        str(getattr(dataset, name, None) or '') for name in ('bbox_file', 'ann_file')
-    )
+    boxes, ann_file = getattr(dataset, 'bbox_file', None), getattr(dataset, 'ann_file', None)
+    people = f'people of {shorten(ann_file)}' if ann_file else ''
     if boxes:
-        yield f'{count} detected boxes of {shorten(boxes)}, people of {shorten(ann_file)}'
-    elif ann_file:
-        yield f'{count} people of {shorten(ann_file)}'
+        yield f'{len(dataset):,} detected boxes of {shorten(boxes)}, {people}'
+    elif people:
+        yield f'{len(dataset):,} {people}'
     else:
-        yield f'{count} samples ({type(dataset).__name__})'
+        yield f'{len(dataset):,} samples ({type(dataset).__name__})'
 
 
 def shorten(path: str | Path) -> str:
@@ -115,17 +112,17 @@ def shorten(path: str | Path) -> str:
     return path if relative.startswith('..') else relative
 
 
-def _inner(dataset: Dataset) -> Sequence[Dataset]:
+def _inner(dataset: BaseDataset) -> Sequence[BaseDataset]:
     """Data sets that another one wraps."""
     wrapped = getattr(dataset, 'dataset', None)
     return getattr(dataset, 'datasets', [wrapped] * (wrapped is not None))
 
 
-def _augmentation(dataset: Dataset) -> str:
+def _augmentation(dataset: BaseDataset) -> str:
     return ', '.join(name for name in _steps(dataset) if name not in _EVERY_PIPELINE)
 
 
-def _steps(dataset: Dataset) -> dict[str, None]:
+def _steps(dataset: BaseDataset) -> dict[str, None]:
     """Names of the pipelines' steps, each once, in their order."""
     own = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
     names = [name for part in _inner(dataset) for name in _steps(part)]
@@ -152,7 +149,8 @@ def _length(runner: Runner) -> str:
         size += f' in each of {runner.world_size} processes'
     if not counts_epochs(runner):
         return f'{loop.max_iters:,} steps of {size}'
-    return f'{loop.max_epochs} epochs of {len(loader):,} steps of {size}'
+    many = 's' * (loop.max_epochs != 1)
+    return f'{loop.max_epochs} epoch{many} of {len(loader):,} steps of {size}'
 
 
 def _optimizer(runner: Runner) -> str:

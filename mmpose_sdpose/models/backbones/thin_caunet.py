@@ -67,7 +67,7 @@ class ThinCAUNet(ConvStem):
             raise ValueError(
                 f'base_channels ({base_channels}) must be a multiple of group_width ({group_width})'
             )
-        kaiming = [
+        kaiming: list[dict] = [
             dict(type='Kaiming', layer='Conv2d'),
             dict(type='Constant', layer='BatchNorm2d', val=1),
         ]

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any
 
+import torch
 from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ..arguments import near
+from ..heads.token_head import keypoint_weights
 from .registries import all_quantities, find_quantity
 from .sides import Request, Side
 
@@ -64,6 +67,18 @@ class Comparison:
                     value = quantity.select(value, joints[index])
                 arguments.append(value)
         return arguments
+
+    def joint_weights(
+        self, samples: list[PoseDataSample], teacher: Side, joints: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """(B, K), likewise."""
+        if self.weights == 'teacher':
+            weights, index = teacher['scores'].clamp(0, 1), 1
+        else:
+            weights, index = keypoint_weights(samples), 0
+            if self.weights == 'all':
+                weights = torch.ones_like(weights)
+        return weights if joints is None else weights[:, joints[index]]
 
 
 def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, Comparison]:

@@ -23,7 +23,7 @@ def undisturbed(*models: nn.Module) -> Iterator[None]:
     try:
         for model in models:
             model.eval()
-        with torch.random.fork_rng(), torch.no_grad():
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
             yield
     finally:
         for module, mode in training.items():
@@ -144,8 +144,9 @@ def _try(
             if check is not None and len(requests) == 2:
                 check(loss, student, teacher)
         values = comparison.values(student, teacher, joints)
-        if hasattr(loss, 'fit'):
-            loss.fit(*values)
+        adapt = getattr(loss, 'fit', None)
+        if adapt is not None:
+            adapt(*values)
         number = student.keypoints if joints is None else len(joints[0])
         weights = [torch.ones(IMAGES, number)] * comparison.weighted
         value = loss(*values, *weights)

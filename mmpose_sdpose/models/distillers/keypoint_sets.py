@@ -93,15 +93,18 @@ def shared_joints(
     ):
         return None
     print_log(f'distillation: {_listed(found, student, teacher)}', 'current')
-    return tuple(torch.tensor(side) for side in zip(*found))
+    ours, theirs = zip(*found)
+    return torch.tensor(ours), torch.tensor(theirs)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
 
 
 def _explicit(
     student: KeypointSet, teacher: KeypointSet, pairs: Sequence[tuple]
 ) -> list[tuple[int, int]]:
-    if not isinstance(pairs, Sequence) or any(
-        isinstance(pair, str) or len(pair) != 2 for pair in pairs
-    ):
+    if not isinstance(pairs, Sequence) or not all(map(_is_pair, pairs)):
         raise ValueError(
             f'keypoint_pairs ({pairs!r}) must be pairs of keypoints: of the student, of the teacher'
         )

@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from mmpose.models import TopdownPoseEstimator
+from mmpose.models.heads import BaseHead
+from torch import Tensor
 
 from ..heads import num_keypoints_of
 from .codecs import heatmap_frame
@@ -45,7 +47,7 @@ class Side:
     def __init__(
         self,
         role: str,
-        model: nn.Module,
+        model: TopdownPoseEstimator,
         given: Mapping[str, Any],
         seen: Mapping[Request, Any],
     ) -> None:
@@ -112,14 +114,15 @@ class Heard:
 
 
 @contextmanager
-def listen(role: str, model: nn.Module, requests: Sequence[Request]) -> Iterator[Heard]:
+def listen(role: str, model: TopdownPoseEstimator, requests: Sequence[Request]) -> Iterator[Heard]:
     """Record what the requests need while a model runs once, in its ``loss`` or plainly.
 
     Raises:
         ValueError: If the head is of no known kind.
         RuntimeError: If it did not run once.
     """
-    head, heard, seen = innermost(model.head), Heard(), {}
+    head, heard = innermost(model.head), Heard()
+    seen: dict[Request, Any] = {}
     adapter = adapter_of(head)
     with ExitStack() as stack:
         outputs = stack.enter_context(recorded(head, adapter.method))
@@ -148,7 +151,7 @@ def _naming(role: str, request: Request, watching: AbstractContextManager) -> It
         raise ValueError(f'{request.name} of the {role}: {error}') from error
 
 
-def _given(head: nn.Module, adapter: Adapter, output: Any) -> Mapping[str, Any]:
+def _given(head: BaseHead, adapter: Adapter, output: Any) -> Mapping[str, Any]:
     given = adapter.read(head, output)
     if not isinstance(given, Mapping):
         raise ValueError(
@@ -160,7 +163,9 @@ def _given(head: nn.Module, adapter: Adapter, output: Any) -> Mapping[str, Any]:
     return given
 
 
-def ask(role: str, model: nn.Module, inputs: Tensor, requests: Sequence[Request]) -> Side:
+def ask(
+    role: str, model: TopdownPoseEstimator, inputs: Tensor, requests: Sequence[Request]
+) -> Side:
     """What a model says of images (B, 3, H, W): one plain forward pass, and no prediction.
 
     Heads' ``predict`` may write into what they return.

@@ -73,7 +73,8 @@ class SimCCDistributionLoss(nn.Module):
                 )
 
     def forward(self, student: SimCC, teacher: SimCC, weights: Tensor | None = None) -> Tensor:
-        loss = sum(self._divergence(*logits) for logits in zip(student, teacher))
+        x, y = (self._divergence(*logits) for logits in zip(student, teacher))
+        loss = x + y
         if weights is not None:
             loss = loss * weights
         return self.loss_weight * self.temperature**2 * loss.mean()

@@ -41,7 +41,8 @@ class SimulatedHeatmapLoss(nn.Module):
     def forward(
         self, coordinates: Tensor, sigmas: Tensor, heatmaps: Tensor, weights: Tensor
     ) -> Tensor:
-        simulated = simulate_heatmaps(coordinates, sigmas, heatmaps.shape[-2:])
+        rows, columns = heatmaps.shape[-2:]
+        simulated = simulate_heatmaps(coordinates, sigmas, (rows, columns))
         distance = ((simulated - heatmaps) ** 2).mean((2, 3))
         return self.loss_weight * (distance * weights).mean()
 

@@ -6,15 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
+from mmpose_sdpose.checkpoint import read_state_dict
 from mmpose_sdpose.configs import build_model, find_config
 from mmpose_sdpose.engine import load_packaged_weights
+from mmpose_sdpose.tools import demo as tool
 from mmpose_sdpose.tools.demo import CONFIG
 
 import cv2
 import pytest
 import torch
+from rich.console import Console
 
 from ..test_commands import needs_wheel
 
@@ -36,17 +40,67 @@ def demo(folder: Path) -> str:
 def test_demo_runs_and_does_nothing_twice(tmp_path):
     output = demo(tmp_path)
     out = tmp_path / 'demo'
-    assert 'predicting the mean pose' in output and 'after 1 epochs' in output
-    assert 'learned on another SynthPose' in output
+    assert cv2.imread(str(out / 'photo/grace_hopper.jpg')).shape == (600, 512, 3)
+    for row in (
+        'predicting the mean pose',
+        'packaged backbone, untrained head',
+        'the same after 1 epochs',
+        'packaged weights, trained for hours',
+    ):
+        assert row in output
+    assert 'Training td-hm_sdpose-demo' in output and 'epoch 1/1  loss ' in output
     for picture in ('people.png', 'learning_curve.png'):
         assert cv2.imread(str(out / picture)).std() > 10
-    metrics = json.loads((out / 'epoch_1.json').read_text())
-    assert f'{metrics["coco/AP"]:.3f}' in output
+    values = {
+        name: ap(out / f'{name}.json') for name in ('mean_pose', 'untrained', 'epoch_1', 'packaged')
+    }
+    assert all(f'{value:.3f}' in output for value in values.values())
+    assert values['packaged'] > 0.1  # they know such people; two steps of training do not
+    assert f'It has not learned: AP {values["untrained"]:.3f} before' in output
     checkpoint = out / 'train' / 'epoch_1.pth'
     written = checkpoint.stat().st_mtime_ns
     output = demo(tmp_path)
     assert 'already trained' in output and 'already there' in output
     assert checkpoint.stat().st_mtime_ns == written
+
+
+def ap(path: Path) -> float:
+    return json.loads(path.read_text())['coco/AP']
+
+
+@pytest.mark.parametrize(
+    ('before', 'after', 'said'),
+    [
+        (0.0, 0.3, 'It has learned: AP 0.000 before, 0.300 after.'),
+        (0.0, 0.105, 'It has not learned: AP 0.000 before, 0.105 after.'),  # mean pose: 0.1
+        (0.2, 0.2, 'It has not learned: AP 0.200 before, 0.200 after.'),
+    ],
+)
+def test_what_did_not_get_better_is_not_called_trained(before, after, said, tmp_path, monkeypatch):
+    console = Console(file=StringIO(), width=200)
+    monkeypatch.setattr(tool, 'CONSOLE', console)
+    monkeypatch.setattr(sys, 'argv', ['demo', '--out', str(tmp_path)])
+    floors = {'mean pose': 0.1, 'packaged weights': 0.4}
+    tool.Demo(tool.parse_args()).report(floors, before, after)
+    assert said in console.file.getvalue()
+
+
+def test_training_starts_from_the_packaged_backbone_and_an_untrained_head(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['demo', '--out', str(tmp_path)])
+    found = read_state_dict(tool.Demo(tool.parse_args()).untrained())
+    packaged = load_packaged_weights(WEIGHTS)['state_dict']
+    assert list(found) == list(packaged)
+    for name, value in packaged.items():
+        same = torch.equal(found[name], value.to(found[name]))
+        assert same == name.startswith('backbone.') or value.unique().numel() == 1, name
+
+
+def test_a_photo_that_cannot_be_read_is_said(tmp_path):
+    command = [sys.executable, '-m', 'mmpose_sdpose.tools.demo', '--photo', 'gone.jpg']
+    done = subprocess.run([*command, '--out', tmp_path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert 'gone.jpg' in done.stderr
+    assert done.stderr.endswith('demo: the photo could not be looked at, see above\n')
 
 
 def test_the_weights_in_the_package_fit_the_demo():

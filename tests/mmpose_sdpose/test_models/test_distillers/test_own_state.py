@@ -140,6 +140,14 @@ def test_another_distillations_state_is_refused():
             restore_state(distiller(), state)
 
 
+def test_what_is_no_number_is_refused():
+    model = distiller()
+    state = collect_state(model)
+    state['losses']['features.align.connector.bias'] = torch.full((12,), torch.nan)
+    with pytest.raises(ValueError, match=r'its distillation state \(losses\) has weights that no'):
+        restore_state(model, state)
+
+
 class People(Dataset):
     """Eight images, each the same each time."""
 

@@ -1,4 +1,5 @@
-# What `make demo` trains: the small SDPose goes on from weights learned on another SynthPose.
+# The packaged weights of the small SDPose, fine-tuned on another SynthPose.
+# SynthPose.
 _base_ = ['./td-hm_sdpose-n_2xb16-16e_synthpose-128x96.py']
 
 load_from = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
