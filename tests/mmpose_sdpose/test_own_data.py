@@ -7,7 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mmpose_sdpose.checkpoint import keypoint_names_in, read_checkpoint, take_keypoints
+from mmpose_sdpose.checkpoint import (
+    count_keypoints,
+    keypoint_names_in,
+    read_checkpoint,
+    take_keypoints,
+)
 from mmpose_sdpose.configs import build_model, keypoint_names_of, read_config
 from mmpose_sdpose.datasets.own_data import Labels, metainfo_file, mirrored, read_labels, split
 from mmpose_sdpose.tools.prepare_data import main as prepare_data
@@ -218,6 +223,7 @@ def test_rows_of_an_output_layer_go_by_name_too():
     )
     found = {'head.final_layer.weight': torch.arange(6.0).reshape(3, 2, 1, 1)}
     found['head.final_layer.bias'] = torch.tensor([10.0, 20.0, 30.0])
+    assert count_keypoints(found) == 3 and count_keypoints(dict(weight=found)) == 0
     taken, shared = take_keypoints(found, model, ['a', 'b', 'c'], ['c', 'd'])
     assert shared == ['c']
     own = model.state_dict()
