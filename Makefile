@@ -56,7 +56,7 @@ $(VENV)-docs/.requirements: requirements-docs.txt
 	@touch $@
 
 docs: $(VENV)-docs/.requirements
-	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --strict 2>&1 | grep -v "^INFO"; exit $${PIPESTATUS[0]}
 
 format: $(VENV)/.requirements
 	$(PY) -m ruff check --fix .

@@ -31,7 +31,8 @@ class Table:
         collections: Whose models, in this order.
         data: Training data of its models, in this order.
         by_config: A row for each config; otherwise one for each architecture.
-        results: The columns of figures, as (data set, metric, kind); a data set of '' is the row's own.
+        results: The columns of figures where there are any, as (data set, metric, kind); a data set of
+            '' is the row's own.
         architectures: Only these; all if empty.
         sources: The page that says what the figures come from, if not this one, which then has only the
             first count of GFLOPs and the last latency.
@@ -50,6 +51,11 @@ class Table:
 _OWN = (('', 'AP', 'published'), ('', 'AP', 'measured'))
 _PUBLISHED = ('COCO', 'CrowdPose')
 _METHODS = ('SDPose', 'LADPose', 'DistilPose', 'TokenPose')
+#: Those that README shows.
+_SHORT = (
+    'SDPose-N', 'SDPose-T', 'SDPose-S-V1', 'SDPose-S-V2', 'SDPose-B', 'LADPose-N', 'LADPose',
+    'DistilPose-S',
+)  # fmt: skip
 #: The line below each table.
 END = '<!-- /models -->'
 TABLES = (
@@ -60,7 +66,7 @@ TABLES = (
         data=_PUBLISHED,
         by_config=False,
         results=tuple((data, 'AP', 'published') for data in _PUBLISHED),
-        architectures=('SDPose-T', 'SDPose-S-V1', 'SDPose-S-V2', 'SDPose-B', 'LADPose', 'DistilPose-S'),
+        architectures=_SHORT,
         sources='docs/models.md',
     ),
     Table(
@@ -103,15 +109,16 @@ def render_table(table: Table, entries: Sequence[Entry], latencies: Latencies) -
     if table.sources:
         costs, columns = costs[:2], dict([*columns.items()][-1:])
     head = ['model', *costs, *columns.values()]
-    head += [
-        ' '.join(filter(None, (data, f'{metric},', kind))) for data, metric, kind in table.results
+    results = [
+        result for result in table.results if any(_figures(table, row, *result) for row in rows)
     ]
+    head += [' '.join(filter(None, (data, f'{metric},', kind))) for data, metric, kind in results]
     lines = [head, ['---'] * len(head)]
     for row in rows:
         cells = [f'[{_label(table, row[0])}]({_link(table, row[0].config)})']
         cells += [f'{value:.3f}' for value in row[0].cost[: len(costs)]]
         cells += [latencies.cell(row[0], setting) for setting in columns]
-        cells += [_figures(table, row, *result) for result in table.results]
+        cells += [_figures(table, row, *result) for result in results]
         lines.append(cells)
     text = '\n'.join(
         '|'.join(['', *(f' {cell} ' if cell else ' ' for cell in cells), '']) for cells in lines

@@ -2,7 +2,7 @@
 
 A page says where a file lies in the repository, ``../../docs/people.jpg`` or ``../../configs/…``. In
 the site docs/ is the root, all else keeps its place, and README.md is the home page. Files that a page
-links are part of the site; of a link to a folder the text remains.
+links are part of the site; of a link to a folder, or to a page that is none here, the text remains.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _LINK = re.compile(
 #: Sphinx's way to name code, ``:class:`~package.Name```, and to announce a block, in docstrings.
 _ROLE = re.compile(r':(?:class|meth|func|attr|data|mod):<code>~?(?:[\w.]*\.)?(\w+)</code>')
 _BLOCK = re.compile(r'(?:<p>)?::</p>')
+_CODE = re.compile(r'(^ *```.*?^ *```$)', re.M | re.S)
 _ELSEWHERE = re.compile(r'[a-z]+:|/')
 
 
@@ -76,8 +77,8 @@ def repository_path(name: str) -> str:
 
 def linked_files(markdown: str, source: str) -> Iterator[str]:
     """Files of the repository, none of them a page, that a page links."""
-    for line in _lines_of_prose(markdown):
-        for link in _LINK.finditer(line):
+    for part, is_code in parts(markdown):
+        for link in [] if is_code else _LINK.finditer(part):
             target = _target(link, source)
             if target and (ROOT / target).is_file() and not target.endswith('.md'):
                 yield target
@@ -95,14 +96,21 @@ def rewrite_links(markdown: str, source: str) -> str:
         target = _target(link, source)
         if target is None:
             return link[0]
-        if (ROOT / target).is_dir():
+        if (ROOT / target).is_dir() or (target.endswith('.md') and not is_page(target)):
             return link['text'][1:-1]
         folder = os.path.dirname(site_path(source))
         path = os.path.relpath(site_path(target), folder or '.').replace(os.sep, '/')
         return f'{link["text"]}({path}{link["anchor"] or ""})'
 
-    prose = iter([_LINK.sub(rewrite, line) for line in _lines_of_prose(markdown)])
-    return '\n'.join(line if inside else next(prose) for line, inside in _marked_lines(markdown))
+    return ''.join(
+        part if is_code else _LINK.sub(rewrite, part) for part, is_code in parts(markdown)
+    )
+
+
+def is_page(path: str) -> bool:
+    """Whether a Markdown file of the repository is a page of the site."""
+    pages = {page.relative_to(ROOT).as_posix() for pattern in PAGES for page in ROOT.glob(pattern)}
+    return path.startswith(f'{DOCS}/') or path in pages
 
 
 def _target(link: re.Match[str], source: str) -> str | None:
@@ -113,14 +121,7 @@ def _target(link: re.Match[str], source: str) -> str | None:
     return os.path.normpath(os.path.join(os.path.dirname(source), path)).replace(os.sep, '/')
 
 
-def _lines_of_prose(markdown: str) -> Iterator[str]:
-    return (line for line, inside in _marked_lines(markdown) if not inside)
-
-
-def _marked_lines(markdown: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether it is part of a block of code."""
-    inside = False
-    for line in markdown.split('\n'):
-        fence = line.lstrip().startswith('```')
-        yield line, inside or fence
-        inside ^= fence
+def parts(markdown: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, each with whether it is a block of code."""
+    pieces = _CODE.split(markdown)
+    return ((piece, number % 2 == 1) for number, piece in enumerate(pieces))

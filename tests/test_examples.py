@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from .pages import ROOT
 from .sdpose_runtime.onnx_files import detector_file, pose_file
 
 #: Packages whose ``__all__`` is public.
@@ -23,8 +25,10 @@ PACKAGES = (
     'mmpose_sdpose.engine',
     'mmpose_sdpose.evaluation',
     'mmpose_sdpose.models.backbones',
+    'mmpose_sdpose.models.distillers',
     'mmpose_sdpose.models.heads',
     'mmpose_sdpose.models.layers',
+    'mmpose_sdpose.models.losses',
     'sdpose_runtime',
     'sdpose_synth',
 )
@@ -93,3 +97,10 @@ def _failures(module: ModuleType) -> list[str]:
 def test_an_example_that_is_wrong_is_found():
     module = ModuleType('wrong', '>>> 1 + 1\n3\n')
     assert _failures(module)
+
+
+@pytest.mark.parametrize('name', sorted(CLASSES))
+def test_every_public_class_is_on_a_page_of_the_api(name):
+    pages = ''.join(page.read_text() for page in (ROOT / 'docs/api').glob('*.md'))
+    shown = set(re.findall(r'^::: [\w.]+\.(\w+)$', pages, re.M))
+    assert name in shown or name in RESULTS

@@ -16,3 +16,5 @@ small_heatmap_head = dict(
     deconv_kernel_sizes=(4, 4),
     loss=dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=100),
 )
+# Students, LADPose-N and DistilPose-N, have a layer less than what teaches them.
+small_student_head = dict(small_head, encoder=dict(small_head['encoder'], depth=3))

@@ -1,9 +1,10 @@
 """ONNX files: the network alone, the runtime from an image to keypoints, and a clip through it.
 
 A session's threads wait busily for work: within a run, and by ONNX Runtime's default after it. Sessions
-that take turns in one process then slow each other, and so do processes that take turns. The runtime's
-sessions end their waiting with the run; the network alone is timed in one that does not wait busily at
-all. On two cores that others used as well, four models in turn took, relative to each alone in a process
+that take turns in one process then slow each other, and so do processes that take turns at once. The
+runtime's sessions end their waiting with the run; the network alone is timed in processes of its own
+(:mod:`.alone`), and where it runs here, as for its memory, in a session that does not wait busily.
+On two cores that others used as well, four models in turn took, relative to each alone in a process
 (the fastest twentieth of 90 runs, in brackets the median): by default 1.23 (1.60), in processes of their
 own 1.50 (1.94); without busy waiting 1.00 (1.01) in one process, 0.98 (0.63) in processes of their own.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,12 @@ import numpy as np
 from sdpose_runtime import Boxes, PoseModel, Stopwatch, draw_people
 from sdpose_runtime.metadata_format import KEY
 from sdpose_runtime.pipeline import PipelineOptions, PosePipeline
-from sdpose_runtime.sessions import open_session
+from sdpose_runtime.sessions import open_session, run_session
 from sdpose_runtime.sources import Frame
 
 from ..configs import input_size
 from ..evaluation.complexity import Complexity
+from .alone import Job, Network, open_network
 from .made_up_data import made_up_boxes, made_up_image
 from .measuring import timed
 from .pytorch_models import cost_of_config
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 Measure = Callable[[], dict[str, float]]
 
 _FRAMES = 8  # of a clip, different ones; then from the first again
-_NUMPY_TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16}
+_NUMPY_TYPES = {'tensor(float)': 'float32', 'tensor(float16)': 'float16'}
 _PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
 
 
@@ -54,14 +56,16 @@ def onnx_subject(spec: Spec) -> Subject:
             f'{spec.source}: an ONNX file has its flip test inside, or none: export it with '
             '--flip-test and time that file'
         )
+    job = None
     if spec.scope == 'network':
         session = _session_of(spec.source, spec.threads, spec.device)
-        measure = _network(spec, session)
+        job = _job(spec, session)
+        measure = _network(job, session)
     else:
         model = _pose_model(spec)
         session = model.session
         measure = _clip(model) if spec.scope == 'clip' else _pipeline(model, spec.batch)
-    subject = Subject(spec, _input_size(spec.source, session), measure)
+    subject = Subject(spec, _input_size(spec.source, session), measure, alone=job)
     if read_metadata(session).get('flip_test'):
         subject.passes = 2
         subject.notes.append(f'{spec.name} has its flip test inside: two passes of the network')
@@ -117,8 +121,8 @@ def _input_size(source: str, session: InferenceSession) -> tuple[int, int]:
     return tuple(metadata['input_size'])
 
 
-def _network(spec: Spec, session: InferenceSession) -> Measure:
-    """A normalised batch to the outputs."""
+def _job(spec: Spec, session: InferenceSession) -> Job:
+    """A run of a normalised batch."""
     image, (width, height) = session.get_inputs()[0], _input_size(spec.source, session)
     if isinstance(image.shape[0], int) and image.shape[0] != spec.batch:
         raise CannotMeasure(
@@ -127,9 +131,23 @@ def _network(spec: Spec, session: InferenceSession) -> Measure:
         )
     if image.type not in _NUMPY_TYPES:
         raise CannotMeasure(f'{spec.source} takes {image.type}, no batch of floating-point images')
-    images = np.random.default_rng(0).standard_normal((spec.batch, 3, height, width))
-    inputs = {image.name: images.astype(_NUMPY_TYPES[image.type])}
-    return lambda: dict(total=timed(lambda: session.run(None, inputs))[1])
+    if spec.engine == 'openvino' and spec.device != 'cpu':
+        raise CannotMeasure(f'{spec.source}: OpenVINO is timed on the CPU alone')
+    shape, provider = (spec.batch, 3, height, width), _PROVIDERS[spec.device]
+    dtype = _NUMPY_TYPES[image.type]
+    return Job(str(spec.source), spec.engine, spec.threads, shape, dtype, provider)
+
+
+def _network(job: Job, session: InferenceSession) -> Measure:
+    """A normalised batch to the outputs."""
+    images = job.images()
+    run: Network = partial(run_session, session, None)
+    if job.engine != 'onnxruntime':
+        try:
+            run = open_network(job)
+        except (ImportError, ValueError) as error:
+            raise CannotMeasure(str(error)) from error
+    return lambda: dict(total=timed(lambda: run(images))[1])
 
 
 def _pipeline(model: PoseModel, people: int) -> Measure:

@@ -20,7 +20,7 @@ from .spec import PARTS
 
 COLUMNS = (
     'model', 'engine', 'device', 'threads', 'batch', 'scope', 'input', 'params', 'flops',
-    'flops_with_attention', 'median_ms', 'p90_ms', 'fps', 'peak_memory_mb', 'matmul_gflops',
+    'flops_with_attention', 'median_ms', 'p90_ms', 'processes', 'fps', 'peak_memory_mb', 'matmul_gflops',
     'share_of_matmul', 'torch', 'command', 'machine',
 )  # fmt: skip
 
@@ -62,6 +62,7 @@ def row_of(result: Result, command: str) -> Row:
         flops_with_attention='' if cost is None else cost.flops_with_attention,
         median_ms=f'{result.median_ms():.3f}',
         p90_ms=f'{result.p90_ms:.3f}',
+        processes=result.processes,
         fps=f'{result.fps:.2f}',
         peak_memory_mb=_number(result.peak_memory_mb, '.1f'),
         matmul_gflops=f'{result.product_rate:.1f}',

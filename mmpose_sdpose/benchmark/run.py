@@ -16,11 +16,15 @@ from mmengine.logging import MMLogger
 from rich.progress import Progress
 
 from ..evaluation.complexity import Complexity
+from .alone import time_alone
 from .measuring import WARMUP_ROUNDS, MatrixProduct, measure_in_turn, peak_bytes
 from .onnx_files import cost_of_file, onnx_subject
 from .pytorch_models import cost_of_config, pytorch_subject
 from .spec import PARTS, CannotMeasure, Spec, Subject
 from .training import training_subject
+
+#: Processes in which an exported network is timed.
+PROCESSES = 5
 
 
 @dataclass
@@ -33,6 +37,8 @@ class Result:
         times: Part (``total``, and those of :data:`~.spec.PARTS`) -> milliseconds of each round.
         peak_memory_mb: In millions of bytes; None where it was not measured.
         product_rate: Giga multiply-adds a second of the machine's matrix product, in the same run.
+        processes: In how many processes it was timed, whose medians' median is given; milliseconds of
+            one after the other are in ``times``.
     """
 
     subject: Subject
@@ -40,9 +46,14 @@ class Result:
     times: dict[str, np.ndarray]
     peak_memory_mb: float | None
     product_rate: float
+    processes: int = 1
 
     def median_ms(self, part: str = 'total') -> float:
-        return float(np.median(self.times[part]))
+        return float(np.median(self.medians_ms(part)))
+
+    def medians_ms(self, part: str = 'total') -> np.ndarray:
+        """The median of each process."""
+        return np.median(self.times[part].reshape(self.processes, -1), axis=1)
 
     @property
     def p90_ms(self) -> float:
@@ -65,15 +76,22 @@ class Result:
 
 
 def run_benchmark(
-    specs: Sequence[Spec], repeats: int, with_memory: bool, progress: Progress
+    specs: Sequence[Spec],
+    repeats: int,
+    with_memory: bool,
+    progress: Progress,
+    processes: int = PROCESSES,
 ) -> list[Result]:
     """Build all, then time all in turn in one run, the machine's matrix product among them.
+
+    Networks that are exported are timed after that, in turn too, in processes of their own.
 
     Args:
         specs: What to measure; all on the same device, with the same number of threads.
         repeats: Passes of each that count.
         with_memory: Measure peak memory as well; on a CPU this takes a process for each.
         progress: Is told how far things are.
+        processes: Of each exported network, ``repeats`` passes in each.
 
     Raises:
         CannotMeasure, FileNotFoundError: Before anything is timed, if something cannot be built.
@@ -83,12 +101,39 @@ def run_benchmark(
     subjects, memory = _build_all(specs, with_memory, progress)
     costs = [_cost_of(subject) for subject in subjects]
     product = MatrixProduct(specs[0].device)
-    turns = len(subjects) + 1
-    task = progress.add_task('timing', total=turns * (repeats + WARMUP_ROUNDS))
-    measures = [product.measure, *(subject.measure for subject in subjects)]
+    here = [subject for subject in subjects if subject.alone is None]
+    task = progress.add_task('timing', total=(len(here) + 1) * (repeats + WARMUP_ROUNDS))
+    measures = [product.measure, *(subject.measure for subject in here)]
     times = measure_in_turn(measures, repeats, lambda: progress.advance(task))
     rate = product.rate(float(np.median(times[0]['product'])))
-    return [Result(*parts, rate) for parts in zip(subjects, costs, times[1:], memory)]
+    found = dict(zip(map(id, here), times[1:]))
+    found |= _time_alone(subjects, processes, repeats, progress)
+    return [
+        Result(
+            subject,
+            cost,
+            found[id(subject)],
+            peak,
+            rate,
+            1 if subject.alone is None else processes,
+        )
+        for subject, cost, peak in zip(subjects, costs, memory)
+    ]
+
+
+def _time_alone(
+    subjects: Sequence[Subject], processes: int, repeats: int, progress: Progress
+) -> dict[int, dict[str, np.ndarray]]:
+    """Times of those that have processes of their own, by the subject's ``id``."""
+    jobs = {id(subject): subject.alone for subject in subjects if subject.alone is not None}
+    if not jobs:
+        return {}
+    task = progress.add_task('processes of their own', total=processes * len(jobs))
+    try:
+        times = time_alone(list(jobs.values()), processes, repeats, lambda: progress.advance(task))
+    except RuntimeError as error:
+        raise CannotMeasure(str(error)) from error
+    return {name: dict(total=rounds.ravel()) for name, rounds in zip(jobs, times)}
 
 
 def build_subject(spec: Spec) -> Subject:
@@ -186,7 +231,8 @@ def _build_all(
     if with_memory and specs[0].device == 'cpu':
         task = progress.add_task('memory, each in a process of its own', total=len(specs))
         for number, spec in enumerate(specs):
-            memory[number] = peak_memory_of(spec)
+            if spec.engine != 'openvino':  # beside which there is ONNX Runtime, for the metadata
+                memory[number] = peak_memory_of(spec)
             progress.advance(task)
     return subjects, memory
 

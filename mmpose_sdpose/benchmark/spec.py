@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..configs import read_config
+from .alone import Job
 
 PEOPLE_OF_CLIP = 3
 
@@ -70,6 +71,7 @@ class Spec:
         all_cycles: Compute every cycle, with explicit attention, as the official code does in a test.
         fuse_conv_bn: Fold each BatchNorm into the convolution before it; of PyTorch's predictions alone.
         training: How a training step is run; of use in the scope ``training`` alone.
+        exported_in: What runs an ONNX file: 'onnxruntime', or for the scope ``network`` 'openvino'.
     """
 
     source: str
@@ -80,6 +82,7 @@ class Spec:
     all_cycles: bool = False
     fuse_conv_bn: bool = False
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    exported_in: str = 'onnxruntime'
 
     @property
     def is_onnx(self) -> bool:
@@ -87,7 +90,7 @@ class Spec:
 
     @property
     def engine(self) -> str:
-        return 'onnxruntime' if self.is_onnx else 'pytorch'
+        return self.exported_in if self.is_onnx else 'pytorch'
 
     @property
     def name(self) -> str:
@@ -113,6 +116,7 @@ class Subject:
         measure: Runs it once; part of it -> milliseconds.
         notes: What the reader of its numbers has to know.
         passes: How often the network sees an image, in a run.
+        alone: How to time it in a process of its own; None where it is timed here.
     """
 
     spec: Spec
@@ -120,10 +124,15 @@ class Subject:
     measure: Callable[[], dict[str, float]]
     notes: list[str] = field(default_factory=list)
     passes: int = 1
+    alone: Job | None = None
 
 
 def list_specs(
-    sources: Sequence[str], batches: Sequence[int], common: Spec, all_cycles: bool = False
+    sources: Sequence[str],
+    batches: Sequence[int],
+    common: Spec,
+    all_cycles: bool = False,
+    openvino: bool = False,
 ) -> list[Spec]:
     """What to measure: batch by batch, models in the order given, all cycles next to one.
 
@@ -134,9 +143,11 @@ def list_specs(
         batches: Batch sizes; of a clip, whose frames have a set number of people, none count.
         common: What all share; its source and batch are replaced.
         all_cycles: Add models of several cycles as the official code computes them.
+        openvino: Add each ONNX file in OpenVINO.
 
     Raises:
-        CannotMeasure: If ``all_cycles`` is on and no model has several, or a config cannot be read.
+        CannotMeasure: If ``all_cycles`` is on and no model has several, ``openvino`` is and there is no
+            ONNX file, or a config cannot be read.
         FileNotFoundError: If there is no such config.
     """
     if common.scope == 'clip':
@@ -145,12 +156,16 @@ def list_specs(
     cyclic = [source for source in sources if all_cycles and _has_cycles(source)]
     if all_cycles and not cyclic:
         raise CannotMeasure('--all-cycles: none of these models has a second cycle')
+    if openvino and not any(source.endswith('.onnx') for source in sources):
+        raise CannotMeasure('--openvino: none of these is an ONNX file')
     specs = []
     for batch in batches:
         for source in sources:
             specs.append(replace(common, source=source, batch=batch, training=TrainingOptions()))
             if common.training != TrainingOptions():
                 specs.append(replace(common, source=source, batch=batch))
+            if openvino and specs[-1].is_onnx:
+                specs.append(replace(specs[-1], exported_in='openvino'))
             if source in cyclic:
                 specs.append(replace(specs[-1], all_cycles=True, fuse_conv_bn=False))
     return specs

@@ -29,8 +29,8 @@ def KeepBoxes(dataset: dict[str, Any]) -> BaseCocoStyleDataset:  # noqa: N802  a
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     if not isinstance(kind, type) or not issubclass(kind, BaseCocoStyleDataset):
         raise ValueError(
-            f'KeepBoxes is for data sets with COCO-style annotations, and {dataset["type"]} is none: put it '
-            'around each of those that have them'
+            f'KeepBoxes is for data sets with COCO-style annotations, and {dataset["type"]} is none: '
+            'put it around each of those that have them'
         )
     kept = DATASETS.build({**dataset, 'lazy_init': True})
     joints = kept.metainfo['num_keypoints']

@@ -73,6 +73,11 @@ def read_archive(folder: str | Path, first: int | None = None) -> Archive:
             f'{path} holds joints of shape {shape}, those of LSPET are (14, 3, 10000): is it the '
             'file of another data set (LSP has (3, 14, 2000))?'
         )
+    if not shape[2] or joints.dtype.kind not in 'fiu':
+        raise ArchiveError(
+            f'{path} holds joints of {shape[2]} photos as {joints.dtype}, those of LSPET are numbers '
+            'of 10000: unpack the archive again'
+        )
     joints = joints[..., :first].astype(float)
     images = [folder / 'images' / f'im{number:05d}.jpg' for number in range(1, joints.shape[2] + 1)]
     missing = [image for image in images if not image.is_file() or not image.stat().st_size]

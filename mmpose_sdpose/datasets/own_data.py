@@ -353,7 +353,7 @@ model = dict(head=dict(out_channels={count}))
 
 epochs = {epochs}
 train_cfg = dict(max_epochs=epochs, val_interval={max(1, epochs // 10)})
-optim_wrapper = dict(optimizer=dict(lr={lr:g}))
+optim_wrapper = dict(optimizer=dict(lr={lr:.2g}))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
     dict(type='CosineAnnealingLR', T_max=epochs, eta_min=1e-5, convert_to_iter_based=True),

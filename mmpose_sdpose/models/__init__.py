@@ -1,6 +1,6 @@
 """Backbones, heads, losses and distillers, registered into ``mmpose.registry.MODELS``."""
 
-from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet, ThinResNet
+from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet, ThinCAUNet, ThinResNet
 from .data_preprocessors import DeviceAugmentation
 from .distillers import TopdownDistiller
 from .heads import MCTHead, TokenRegressionHead
@@ -35,6 +35,7 @@ __all__ = [
     'SimCCDistributionLoss',
     'SimulatedHeatmapLoss',
     'StemNet',
+    'ThinCAUNet',
     'ThinResNet',
     'TokenDistanceLoss',
     'TokenRegressionHead',

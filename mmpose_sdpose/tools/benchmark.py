@@ -2,9 +2,10 @@
 
 CONFIG is a path, the name of a config of ours, or mmpose::PATH for one of MMPose's, such as
 mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-s_8xb256-420e_coco-256x192; models get random
-weights, nothing is downloaded. ONNX files are run in ONNX Runtime, the network alone without
-busy waiting, so that one's threads do not slow the next. All take turns, so that noise hits all
-alike, and the machine's own rate of matrix products, the limit, is measured among them.
+weights, nothing is downloaded. ONNX files are run in ONNX Runtime, and in OpenVINO if wanted:
+the network alone in several processes of its own, so that one's threads do not slow the next;
+the median of their medians is given. All take turns, so that noise hits all alike, and the
+machine's own rate of matrix products, the limit, is measured among them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mmpose_sdpose.benchmark.report import (
     table_of,
     write_rows,
 )
-from mmpose_sdpose.benchmark.run import Result, be_quiet, run_benchmark
+from mmpose_sdpose.benchmark.run import PROCESSES, Result, be_quiet, run_benchmark
 from mmpose_sdpose.benchmark.spec import (
     SCOPES,
     CannotMeasure,
@@ -54,6 +55,16 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--repeats', type=_positive, default=30, metavar='N', help='passes of each (%(default)s)'
+    )
+    parser.add_argument(
+        '--processes',
+        type=_positive,
+        default=PROCESSES,
+        metavar='N',
+        help='in which the network of an ONNX file is timed, --repeats passes in each (%(default)s)',
+    )
+    parser.add_argument(
+        '--openvino', action='store_true', help='time ONNX files in OpenVINO as well (the network)'
     )
     parser.add_argument('--no-memory', action='store_true', help='leave peak memory out')
     _add_scopes(parser)
@@ -127,6 +138,8 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     for option in vars(TrainingOptions()):
         if getattr(args, option) and not args.training:
             parser.error(f'--{option.replace("_", "-")} is about --training')
+    if args.openvino and args.scope != 'network':
+        parser.error('--openvino times the network alone: --scope network')
     if args.clip and args.batch:
         parser.error('--clip has the people of a frame as its batch: leave --batch out')
     if args.device == 'cuda' and not torch.cuda.is_available():
@@ -151,6 +164,11 @@ def report(results: list[Result], console: Console) -> None:
         f'and add counted as one, as in GFLOPs ({2 * rate:.0f} counted as two).',
         soft_wrap=True,
     )
+    alone = [result for result in results if result.subject.alone is not None]
+    for result in alone:
+        medians = ', '.join(f'{ms:.2f}' for ms in sorted(result.medians_ms()))
+        spec = result.subject.spec
+        say(f'{spec.name} in {spec.engine}, each of {result.processes} processes: {medians} ms')
     for note in dict.fromkeys(note for result in results for note in result.subject.notes):
         say(f'Note: {note}.', soft_wrap=True)
 
@@ -169,9 +187,12 @@ def main() -> int:
     )
     try:
         before = rows_before(args)
-        specs = list_specs(args.models, args.batch or [1], common, args.all_cycles)
+        batches = args.batch or [1]
+        specs = list_specs(args.models, batches, common, args.all_cycles, args.openvino)
         with progress_bar() as progress:
-            results = run_benchmark(specs, args.repeats, not args.no_memory, progress)
+            results = run_benchmark(
+                specs, args.repeats, not args.no_memory, progress, args.processes
+            )
         # Never so narrow that columns are lost: a small terminal breaks the lines.
         console = Console(width=max(Console().width, 160), highlight=False)
         report(results, console)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
@@ -91,7 +91,8 @@ def _is_first_process() -> bool:
     return all(os.environ.get(name, '0') == '0' for name in names)
 
 
-def _load(name: str) -> ModuleType:
+def _load(name: str) -> Any:
+    """A script of MMPose as a module."""
     package = Path(mmpose.__file__).parent
     # A wheel keeps the scripts in .mim; a source checkout has them beside the package.
     candidates = [package / '.mim' / 'tools' / name, package.parent / 'tools' / name]
@@ -101,7 +102,7 @@ def _load(name: str) -> ModuleType:
             f'MMPose in {package} has no tools/{name}: install MMPose 1.3 as a wheel'
         )
     sys.argv[0] = str(path)
-    spec = spec_from_file_location(f'mmpose_{path.stem}_script', path)
-    script = module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = ModuleType(f'mmpose_{path.stem}_script')
+    script.__file__ = str(path)
+    SourceFileLoader(script.__name__, str(path)).exec_module(script)
     return script

@@ -7,6 +7,7 @@ as MMPose wants them described, and a config that fine-tunes a model of this pac
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -95,9 +96,13 @@ def base_config(name: str) -> str:
 
 
 def learning_rate(name: str) -> float:
-    """A model's own, for as many images in a step as a training on little data has."""
+    """A model's own, for as many images in a step as a training on little data has.
+
+    By the square root, as for Adam: https://arxiv.org/abs/2205.10287.
+    """
     config = read_config(name)
-    return config.optim_wrapper.optimizer.lr * BATCH / config.auto_scale_lr.base_batch_size
+    fewer = BATCH / config.auto_scale_lr.base_batch_size
+    return config.optim_wrapper.optimizer.lr * math.sqrt(fewer)
 
 
 def write(out: Path, texts: dict[str, str], force: bool) -> None:

@@ -55,7 +55,10 @@ class Quiet:
         return self
 
     def __exit__(
-        self, kind: type | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.undo.close()
 

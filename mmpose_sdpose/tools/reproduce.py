@@ -174,14 +174,12 @@ class Reproduction:
             Impossible: If one is not there.
         """
         names = {file: (file.config.stem, published(file.config).architecture) for file in found}
-        for name in self.args.models:
-            if not any(_plain(name) in map(_plain, pair) for pair in names.values()):
+        for wanted in map(_plain, self.args.models):
+            if not any(wanted in map(_plain, pair) for pair in names.values()):
                 have = ', '.join(sorted({architecture for _, architecture in names.values()}))
-                raise Impossible(
-                    f'no official weights of {name} in {self.args.weights}: found were those of {have}'
-                )
-        wanted = set(map(_plain, self.args.models))
-        return [file for file in found if not wanted or wanted & set(map(_plain, names[file]))]
+                raise Impossible(f'no official weights of {wanted} in {self.args.weights}: {have}')
+        models = set(map(_plain, self.args.models))
+        return [file for file in found if not models or models & set(map(_plain, names[file]))]
 
     def config(self, file: Official, kind: str) -> Config:
         """The test of a file with boxes of a kind."""
@@ -248,21 +246,20 @@ class Reproduction:
         self, found: list[Official], figures: dict[tuple[Official, str], float]
     ) -> Iterator[str]:
         """Where what was measured with detected boxes is not what was published."""
-        points = {
-            file: 100 * (figures[file, 'detected'] - model.value)
-            for file in found
-            if (model := published(file.config)).value is not None and (file, 'detected') in figures
-        }
-        far = {file: value for file, value in points.items() if round(abs(value), 2) > TOLERANCE}
-        for file, value in far.items():
-            name = published(file.config).architecture
-            yield f'{name} ({file.path.name}) differs by {value:+.1f} points of AP'
+        compared = []
+        for file in found:
+            model, measured = published(file.config), figures.get((file, 'detected'))
+            if measured is not None and model.value is not None:
+                compared.append((file, model, 100 * measured - 100 * model.value))
+        far = [entry for entry in compared if round(abs(entry[2]), 2) > TOLERANCE]
+        for file, model, points in far:
+            yield f'{model.architecture} ({file.path.name}) differs by {points:+.1f} points of AP'
         if far:
             yield (
                 'Published AP are of val2017, 5,000 images, with the detections of 56.4 AP: others '
                 'give other AP.'
             )
-        elif points:
+        elif compared:
             yield f'None differs by more than {TOLERANCE} points of AP from what was published.'
 
     def write_metafiles(

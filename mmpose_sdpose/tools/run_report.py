@@ -139,8 +139,7 @@ class RunReport(Hook):
         if self.meter is None:
             return
         words = [_place(runner, runner.iter), _loss(runner, _steps_between(runner))]
-        metrics = metrics or {}
-        if name := _main_metric(runner, metrics):
+        if metrics and (name := _main_metric(runner, metrics)):
             before, self.best = self.best, _best_score(runner)
             is_best = self.best not in (None, before)
             words.append(f'{name} {metrics[name]:.3f}' + ' (best so far)' * is_best)
@@ -263,6 +262,7 @@ def _best_path(chooser: CheckpointHook) -> str | None:
 
 
 def _rounded(value: Any) -> str:
-    if not isinstance(value, (int, float)):
+    if not isinstance(value, numbers.Real):
         return str(value)
-    return f'{value:.3f}' if abs(value) < 10 else f'{value:.4g}'
+    number = float(value)
+    return f'{number:.3f}' if abs(number) < 10 else f'{number:.4g}'

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 from mmpose_sdpose.engine.hooks.plain_model import plain_model
 from mmpose_sdpose.evaluation.complexity import measure_complexity
+from mmpose_sdpose.models import DeviceAugmentation
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
-from torch.utils.data import Dataset
 
 #: Steps of a pipeline that no two trainings differ in.
 _EVERY_PIPELINE = {
+    'PackPersonCrop',
     'LoadImage',
     'GetBBoxCenterScale',
     'TopdownAffine',
@@ -30,7 +31,7 @@ def sum_up_training(runner: Runner) -> dict[str, str]:
     lines = dict(_model_lines(runner))
     lines['starts from'] = _start(runner)
     lines['data'] = '; '.join(_people(runner.train_dataloader.dataset))
-    if augmentation := _augmentation(runner.train_dataloader.dataset):
+    if augmentation := _augmentation(runner):
         lines['augmented by'] = augmentation
     lines['validated on'] = _validation(runner)
     lines['length'] = _length(runner)
@@ -90,22 +91,20 @@ def _start(runner: Runner) -> str:
     return f'backbone from {pretrained}, head untrained' if pretrained else 'random weights'
 
 
-def _people(dataset: Dataset) -> Iterator[str]:
+def _people(dataset: BaseDataset) -> Iterator[str]:
     """Of each data set within one: how many people, and from where."""
     if parts := _inner(dataset):
         for part in parts:
             yield from _people(part)
         return
-    count = f'{len(cast(Sized, dataset)):,}'
-    boxes, ann_file = (
-        str(getattr(dataset, name, None) or '') for name in ('bbox_file', 'ann_file')
-    )
+    boxes, ann_file = getattr(dataset, 'bbox_file', None), getattr(dataset, 'ann_file', None)
+    people = f'people of {shorten(ann_file)}' if ann_file else ''
     if boxes:
-        yield f'{count} detected boxes of {shorten(boxes)}, people of {shorten(ann_file)}'
-    elif ann_file:
-        yield f'{count} people of {shorten(ann_file)}'
+        yield f'{len(dataset):,} detected boxes of {shorten(boxes)}, {people}'
+    elif people:
+        yield f'{len(dataset):,} {people}'
     else:
-        yield f'{count} samples ({type(dataset).__name__})'
+        yield f'{len(dataset):,} samples ({type(dataset).__name__})'
 
 
 def shorten(path: str | Path) -> str:
@@ -115,17 +114,22 @@ def shorten(path: str | Path) -> str:
     return path if relative.startswith('..') else relative
 
 
-def _inner(dataset: Dataset) -> Sequence[Dataset]:
+def _inner(dataset: BaseDataset) -> Sequence[BaseDataset]:
     """Data sets that another one wraps."""
     wrapped = getattr(dataset, 'dataset', None)
     return getattr(dataset, 'datasets', [wrapped] * (wrapped is not None))
 
 
-def _augmentation(dataset: Dataset) -> str:
-    return ', '.join(name for name in _steps(dataset) if name not in _EVERY_PIPELINE)
+def _augmentation(runner: Runner) -> str:
+    names = [
+        name for name in _steps(runner.train_dataloader.dataset) if name not in _EVERY_PIPELINE
+    ]
+    if isinstance(plain_model(runner).data_preprocessor, DeviceAugmentation):
+        names.append(DeviceAugmentation.__name__)
+    return ', '.join(names)
 
 
-def _steps(dataset: Dataset) -> dict[str, None]:
+def _steps(dataset: BaseDataset) -> dict[str, None]:
     """Names of the pipelines' steps, each once, in their order."""
     own = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
     names = [name for part in _inner(dataset) for name in _steps(part)]

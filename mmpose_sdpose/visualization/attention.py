@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmpose.models import TopdownPoseEstimator
+from mmpose.models.heads import BaseHead
 from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.distillers import TopdownDistiller
 from ..models.distillers.codecs import heatmap_frame
@@ -49,14 +51,14 @@ class View:
     """A block of the picture: one cycle of one model."""
 
     title: str
-    model: nn.Module
+    model: TopdownPoseEstimator
     cycle: int
     layers: tuple[int, ...]  # none: a model without attention between tokens
     heads: tuple[int, ...]  # none: the mean over all
     simulated: tuple[int, int] | None = None  # rows and columns of the heatmap its sigmas learned
 
 
-def plan_views(model: nn.Module, choice: AttentionChoice) -> list[View]:
+def plan_views(model: TopdownPoseEstimator, choice: AttentionChoice) -> list[View]:
     """The blocks of a picture: each cycle asked for, then the teacher if the model is a distiller.
 
     Raises:
@@ -98,7 +100,9 @@ def choose_keypoints(wanted: Sequence[str] | None, names: Sequence[str]) -> list
     ]
 
 
-def check_choice(model: nn.Module, metainfo: dict[str, Any], choice: AttentionChoice) -> None:
+def check_choice(
+    model: TopdownPoseEstimator, metainfo: dict[str, Any], choice: AttentionChoice
+) -> None:
     """Say what could not be drawn, before anything runs.
 
     Raises:
@@ -113,20 +117,30 @@ def check_choice(model: nn.Module, metainfo: dict[str, Any], choice: AttentionCh
 def _student_and_teacher(
     model: TopdownDistiller, cycles: Sequence[int], choice: AttentionChoice
 ) -> list[View]:
-    losses = dict(model.distillation_losses.items())
-    attention, simulated = losses.get('attention'), None
-    layers = choice.layers or (attention and attention.student_layers)
-    teacher_layers = choice.teacher_layers or (attention and attention.teacher_layers)
-    if 'simulated_heatmaps' in losses:
-        simulated = tuple(model.teacher.head.decoder.heatmap_size[::-1])
+    compared, teacher_compared = _layers_compared(model)
+    layers = choice.layers or compared
+    teacher_layers = choice.teacher_layers or teacher_compared
+    simulated: tuple[int, int] | None = None
+    if 'simulated_heatmaps' in model.distillation_losses:
+        columns, rows = model.teacher.head.decoder.heatmap_size
+        simulated = rows, columns
     blocks = len(cycles) + 1
     views = [_view('student', model, cycle, layers, choice, blocks, simulated) for cycle in cycles]
     return [*views, _teacher_view(model.teacher, teacher_layers, choice, blocks)]
 
 
+def _layers_compared(model: TopdownDistiller) -> tuple[Sequence[int] | None, ...]:
+    """Whose attention is compared, of the student and of the teacher, if any is."""
+    for comparison in model.comparisons.values():
+        for requests in zip(comparison.student, comparison.teacher):
+            if requests[0].name == 'attention':
+                return tuple(dict(request.options)['layers'] for request in requests)
+    return None, None
+
+
 def _view(
     role: str,
-    model: nn.Module,
+    model: TopdownPoseEstimator,
     cycle: int,
     layers: Sequence[int] | None,
     choice: AttentionChoice,
@@ -144,7 +158,10 @@ def _view(
 
 
 def _teacher_view(
-    teacher: nn.Module, layers: Sequence[int] | None, choice: AttentionChoice, blocks: int
+    teacher: TopdownPoseEstimator,
+    layers: Sequence[int] | None,
+    choice: AttentionChoice,
+    blocks: int,
 ) -> View:
     if isinstance(teacher.head, TokenHead):
         return _view('teacher', teacher, 1, layers, choice, blocks)
@@ -266,7 +283,7 @@ def _titled(attention: AttentionMaps, heads: Sequence[int]) -> dict[str, np.ndar
     return titled
 
 
-def _inputs(model: nn.Module, packed: Sequence[dict[str, Any]]) -> Tensor:
+def _inputs(model: TopdownPoseEstimator, packed: Sequence[dict[str, Any]]) -> Tensor:
     data = dict(
         inputs=[person['inputs'] for person in packed],
         data_samples=[person['data_samples'] for person in packed],
@@ -274,7 +291,7 @@ def _inputs(model: nn.Module, packed: Sequence[dict[str, Any]]) -> Tensor:
     return model.data_preprocessor(data, False)['inputs']
 
 
-def _of_heatmaps(head: nn.Module, values: Tensor, attention: dict[str, np.ndarray]) -> Look:
+def _of_heatmaps(head: BaseHead, values: Tensor, attention: dict[str, np.ndarray]) -> Look:
     codec = head.decoder
     sizes = zip(heatmap_frame(codec), codec.heatmap_size, codec.input_size)
     scale = tuple(frame * cells / pixels for frame, cells, pixels in sizes)
@@ -282,7 +299,7 @@ def _of_heatmaps(head: nn.Module, values: Tensor, attention: dict[str, np.ndarra
     return Look(attention, heatmaps, _decode(head, values))
 
 
-def _decode(head: nn.Module, output: Tensor) -> np.ndarray:
+def _decode(head: BaseHead, output: Tensor) -> np.ndarray:
     return np.stack([instance.keypoints[0] for instance in head.decode(output)])
 
 

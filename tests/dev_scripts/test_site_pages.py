@@ -19,6 +19,12 @@ from site_pages import linked_files, repository_path, rewrite_links, site_path
             '[a](../projects/sdpose/README.md)',
         ),
         ('[a](../projects/runtime/README.md)', 'docs/models.md', '[a](projects/runtime/README.md)'),
+        (
+            'a [name\nof two lines](docs/people.jpg)',
+            'README.md',
+            'a [name\nof two lines](people.jpg)',
+        ),
+        ('[what](tests/mmpose_sdpose/data/README.md)', 'CONTRIBUTING.md', 'what'),
         ('a [folder](configs) of them', 'projects/studies/README.md', 'a folder of them'),
         ('[a](https://x.org/docs/y.md), [b](#here)', 'README.md', None),
         ('```\n[a](docs/people.jpg)\n```', 'README.md', None),

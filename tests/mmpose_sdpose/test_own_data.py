@@ -7,7 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mmpose_sdpose.checkpoint import keypoint_names_in, read_checkpoint, take_keypoints
+from mmpose_sdpose.checkpoint import (
+    count_keypoints,
+    keypoint_names_in,
+    read_checkpoint,
+    take_keypoints,
+)
 from mmpose_sdpose.configs import build_model, keypoint_names_of, read_config
 from mmpose_sdpose.datasets.own_data import Labels, metainfo_file, mirrored, read_labels, split
 from mmpose_sdpose.tools.prepare_data import main as prepare_data
@@ -218,6 +223,7 @@ def test_rows_of_an_output_layer_go_by_name_too():
     )
     found = {'head.final_layer.weight': torch.arange(6.0).reshape(3, 2, 1, 1)}
     found['head.final_layer.bias'] = torch.tensor([10.0, 20.0, 30.0])
+    assert count_keypoints(found) == 3 and count_keypoints(dict(weight=found)) == 0
     taken, shared = take_keypoints(found, model, ['a', 'b', 'c'], ['c', 'd'])
     assert shared == ['c']
     own = model.state_dict()
@@ -280,7 +286,8 @@ def test_a_published_model_can_be_the_start(hands):
     config = Config.fromfile('data/hand_s/hand_s.py')
     assert config.load_from == 'sdpose-s-v1.pth' and config.model.head.out_channels == 21
     assert config.codec.input_size == (192, 256)
-    assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3 * 16 / 512)
+    # 1e-3 * sqrt(16 / 512)
+    assert config.optim_wrapper.optimizer == dict(type='Adam', lr=0.00018)
     assert config.train_dataloader.dataset.ann_file == 'data/hand_s/train.json'
     assert config.test_evaluator.ann_file == 'data/hand_s/val.json'
     assert len(SKELETON) == 20 and config.train_cfg.max_epochs == 300

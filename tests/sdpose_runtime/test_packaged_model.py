@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import cv2
@@ -95,26 +91,3 @@ def test_an_installation_without_a_model_says_so(files, photo, tmp_path, monkeyp
     assert error.startswith('runtime: this installation of sdpose_runtime comes without a model')
     assert error.endswith('install it again, or name a model of yours\n')
     assert error.count('\n') == 1
-
-
-def test_it_is_in_the_wheel(tmp_path):
-    pytest.importorskip('setuptools')
-    command = [sys.executable, 'setup.py', '-q', 'build', '--build-base', str(tmp_path / 'build')]
-    command += ['egg_info', '--egg-base', str(tmp_path)]
-    command += ['bdist_wheel', '--dist-dir', str(tmp_path)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'TMPDIR': str(tmp_path)},
-    )
-    if 'bdist_wheel' in done.stderr and done.returncode:
-        pytest.skip('this setuptools builds no wheel')
-    assert done.returncode == 0, done.stderr
-    wheel = next(tmp_path.glob('*.whl'))
-    packaged = packaged_model()
-    name = f'sdpose_runtime/weights/{packaged.name}'
-    with zipfile.ZipFile(wheel) as archive:
-        assert archive.read(name) == packaged.read_bytes()
-    assert wheel.stat().st_size < 12e6

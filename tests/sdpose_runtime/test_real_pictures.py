@@ -75,7 +75,7 @@ def portrait() -> Path:
 
 
 def test_the_pages_picture_is_what_the_command_draws(tmp_path):
-    """Else the packaged model is newer than the picture: run .dev_scripts/draw_walk.py."""
+    """Else the packaged model is newer than the picture: run .dev_scripts/draw_pictures.py."""
     assert main([str(DOCS / 'walk.jpg'), '--out', str(tmp_path)]) == 0
     drawn, shown = (
         cv2.imread(str(path)) for path in (tmp_path / 'walk.jpg', DOCS / 'walk_pose.jpg')

@@ -6,6 +6,7 @@ The one-euro filter is steady at rest, without lag in motion, and equal to the p
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,6 +236,26 @@ def test_each_person_is_smoothed_apart():
     smoother(alone, 2 / 30)
     again = smoother(people, 3 / 30)  # the first one was gone: begins where it is
     np.testing.assert_allclose(again[0], people.keypoints[0])
+
+
+def test_a_keypoint_that_is_not_found_begins_anew():
+    """Where it is taken to be meanwhile has no part in where it is afterwards."""
+    scene, tracker = Scene((10, 50)), BoxTracker(1)
+    people = scene.look(tracker)
+    scores = people.scores.copy()
+    scores[0, 2] = 0.1
+    away = people.keypoints.copy()
+    away[0, 2] += 100
+    back = people.keypoints + np.float32(3)
+    smoother = Smoother(threshold=0.3)
+    smoother(people, 0.0)
+    unseen = smoother(replace(people, keypoints=away, scores=scores), 1 / 30)
+    np.testing.assert_allclose(unseen, away)  # the others rest
+    found = smoother(replace(people, keypoints=back), 2 / 30)
+    np.testing.assert_allclose(found[0, 2], back[0, 2])
+    others = [0, 1, 3, 4]
+    assert (found[0, others] < back[0, others] - 0.5).all()
+    assert (found[0, others] > people.keypoints[0, others]).all()
 
 
 def reference(values: list[float], rate: float, min_cutoff: float, beta: float) -> list[float]:

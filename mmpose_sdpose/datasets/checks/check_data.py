@@ -18,6 +18,7 @@ from .detections import read_detections
 from .findings import Finding, short, some
 from .ground_truth import check_truth
 from .images import check_images
+from .mixtures import check_mixture
 from .people import describe_categories, describe_nobody, describe_people
 from .settings import (
     check_metainfo,
@@ -58,10 +59,11 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
     source = cfg.get('data_source')
     origin = f'; the data comes from {source}' if source else ''
     for stage, dataset in datasets.items():
+        findings += check_mixture(dataset, f'{stage}_dataloader.dataset')
         leaves = list(leaves_of(dataset, f'{stage}_dataloader.dataset'))
         for leaf in leaves:
             findings += _check_leaf(leaf, origin)
-        findings += _check_batch(loaders[stage], leaves, f'{stage}_dataloader')
+        findings += _check_batch(loaders[stage], dataset, leaves, f'{stage}_dataloader')
         if stage != 'train':
             for metric in _metrics(cfg, stage):
                 findings += _check_metric(metric, leaves, f'{stage}_evaluator', origin)
@@ -196,19 +198,39 @@ def _check_content(leaf: Leaf, annotations: Annotations, origin: str) -> Iterato
         yield from check_images(list(used.values()), leaf.folder, leaf.ann_file, origin)
 
 
-def _check_batch(loader: dict[str, Any], leaves: list[Leaf], place: str) -> Iterator[Finding]:
-    """Whether there are people enough for one batch, where incomplete ones are dropped."""
-    if not loader.get('drop_last') or len(leaves) != 1 or not leaves[0].is_plain:
+def _check_batch(
+    loader: dict[str, Any], dataset: dict[str, Any], leaves: list[Leaf], place: str
+) -> Iterator[Finding]:
+    """Whether each data set of a mixture is seen, and incomplete batches are not all there is."""
+    plain = all(leaf.is_plain and leaf.bbox_file is None for leaf in leaves)
+    is_mixture = type_name(dataset) == 'CombinedDataset'
+    if not plain or len(leaves) != (len(dataset['datasets']) if is_mixture else 1):
         return
+    shares = (is_mixture and dataset.get('sample_ratio_factor')) or [1] * len(leaves)
     try:
-        people = len(leaves[0].read().loaded)
-    except (OSError, WrongFile):
+        counts = [round(share * _count(leaf)) for share, leaf in zip(shares, leaves)]
+    except (OSError, WrongFile, TypeError):
         return  # that was said
-    if leaves[0].bbox_file is None and people < loader.get('batch_size', 1):
+    if is_mixture and 0 in counts:
+        index = counts.index(0)
         yield Finding(
-            f'{place} drops incomplete batches (drop_last), and its {people} people do not fill one of '
-            f'{loader["batch_size"]}: nothing would be done'
+            f'nobody of {leaves[index].place} is seen: its share of {_count(leaves[index])} people is '
+            f'{shares[index]}, less than one',
+            fatal=False,
         )
+    if loader.get('drop_last') and sum(counts) < loader.get('batch_size', 1):
+        yield Finding(
+            f'{place} drops incomplete batches (drop_last), and its {sum(counts)} people do not fill '
+            f'one of {loader["batch_size"]}: nothing would be done'
+        )
+
+
+def _count(leaf: Leaf) -> int:
+    """People that are loaded, or as many of them as ``indices`` leaves."""
+    people, indices = len(leaf.read().loaded), leaf.settings.get('indices')
+    if indices is None:
+        return people
+    return min(people, abs(indices) if isinstance(indices, int) else len(indices))
 
 
 def _metrics(cfg: Config, stage: str) -> list[dict[str, Any]]:

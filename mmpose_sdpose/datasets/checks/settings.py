@@ -148,10 +148,7 @@ def _check_keypoints(
     dataset: dict[str, Any], head: dict[str, Any], where: str
 ) -> Iterator[Finding]:
     name = next((name for name in _KEYPOINTS if isinstance(head.get(name), int)), None)
-    converters = [s for s in transforms_of(dataset) if type_name(s) == 'KeypointConverter']
-    kinds = {step['num_keypoints'] for step in converters}
-    if not kinds and not inner_datasets(dataset):
-        kinds = {count_keypoints(dataset)} - {None}
+    kinds = keypoints_given(dataset)
     # UDP's combined heatmaps have three channels a keypoint.
     channels = 3 if head['decoder'].get('heatmap_type') == 'combined' else 1
     if name and kinds and head[name] not in (kind * channels for kind in kinds):
@@ -162,12 +159,31 @@ def _check_keypoints(
         )
 
 
+def keypoints_given(dataset: dict[str, Any]) -> set[int]:
+    """How many keypoints people have after the pipelines of a data set, where that is known."""
+    steps = dataset.get('pipeline') or []
+    converters = [step for step in steps if type_name(step) == 'KeypointConverter']
+    if converters:
+        return {converters[-1]['num_keypoints']}
+    parts = inner_datasets(dataset)
+    if parts:
+        return set().union(*map(keypoints_given, parts))
+    count = count_keypoints(dataset)
+    return set() if count is None else {count}
+
+
 def count_keypoints(dataset: dict[str, Any]) -> int | None:
     """Of a person, by what the config says; None if it does not."""
+    return len(keypoint_names(dataset)) or None
+
+
+def keypoint_names(dataset: dict[str, Any]) -> list[str]:
+    """Names of a person's keypoints in their order, by what the config says; none if it does not."""
     try:
-        return len((_metainfo(dataset) or {}).get('keypoint_info', ())) or None
+        points = (_metainfo(dataset) or {}).get('keypoint_info', {})
     except FileNotFoundError:
-        return None
+        return []
+    return [points[index]['name'] for index in sorted(points, key=int)]
 
 
 def _metainfo(dataset: dict[str, Any]) -> dict[str, Any] | None:

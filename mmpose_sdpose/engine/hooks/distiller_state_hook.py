@@ -22,6 +22,10 @@ class DistillerStateHook(Hook):
 
     Raises:
         ValueError: From a resumed run, if the checkpoint lacks it, or has another distillation's.
+
+    Examples:
+        >>> from mmpose.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='DistillerStateHook'))  # the configs of distillations have it
     """
 
     def before_train(self, runner: Runner) -> None:

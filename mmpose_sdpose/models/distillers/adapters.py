@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from mmpose.codecs import UDPHeatmap
 from mmpose.models import heads
@@ -57,7 +58,9 @@ def token_head(head: TokenHead, output: list[Cycle]) -> Given:
     """The first cycle, the deployed one."""
     cycle = output[0]
     read = functools.cache(lambda: head.read(cycle.output))
-    given = dict(keypoint_tokens=cycle.tokens.keypoint, visual_tokens=cycle.tokens.visual)
+    given: dict[str, Any] = dict(
+        keypoint_tokens=cycle.tokens.keypoint, visual_tokens=cycle.tokens.visual
+    )
     if cycle.tokens.attention.layers:
         given['attention'] = cycle.tokens.attention
     for name in head.predicts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmpose.codecs import IntegralRegressionLabel, MSRAHeatmap, UDPHeatmap
-from torch import nn
+from mmpose.models import TopdownPoseEstimator
 
 from .watching import innermost
 
@@ -21,7 +21,8 @@ def heatmap_frame(codec: object) -> tuple[float, float]:
         return (1.0, 1.0)
     if isinstance(codec, UDPHeatmap) and codec.heatmap_type == 'gaussian':
         pairs = zip(codec.input_size, codec.heatmap_size)
-        return tuple(pixels * (cells - 1) / (cells * (pixels - 1)) for pixels, cells in pairs)
+        x, y = (pixels * (cells - 1) / (cells * (pixels - 1)) for pixels, cells in pairs)
+        return x, y
     kind = getattr(codec, 'heatmap_type', '')
     raise ValueError(
         f'heatmaps come from a {type(codec).__name__}{f" ({kind})" * bool(kind)}: positions in them are '
@@ -29,7 +30,7 @@ def heatmap_frame(codec: object) -> tuple[float, float]:
     )
 
 
-def input_size_of(role: str, model: nn.Module) -> tuple[int, int]:
+def input_size_of(role: str, model: TopdownPoseEstimator) -> tuple[int, int]:
     """Width and height of the images that a model takes.
 
     Raises:
@@ -37,8 +38,9 @@ def input_size_of(role: str, model: nn.Module) -> tuple[int, int]:
     """
     codec = getattr(innermost(model.head), 'decoder', None)
     codec = getattr(codec, 'keypoint_codec', codec)  # of IntegralRegressionLabel
-    if not hasattr(codec, 'input_size'):
+    if codec is None or not hasattr(codec, 'input_size'):
         raise ValueError(
             f"the {role}'s head has no decoder with an input_size: add the codec it is trained with"
         )
-    return tuple(int(size) for size in codec.input_size)
+    width, height = codec.input_size
+    return int(width), int(height)

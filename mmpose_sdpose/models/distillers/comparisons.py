@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any
 
+import torch
 from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ..arguments import near
+from ..heads.token_head import keypoint_weights
 from .registries import all_quantities, find_quantity
 from .sides import Request, Side
 
@@ -65,6 +68,18 @@ class Comparison:
                 arguments.append(value)
         return arguments
 
+    def joint_weights(
+        self, samples: list[PoseDataSample], teacher: Side, joints: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """(B, K), likewise."""
+        if self.weights == 'teacher':
+            weights, index = teacher['scores'].clamp(0, 1), 1
+        else:
+            weights, index = keypoint_weights(samples), 0
+            if self.weights == 'all':
+                weights = torch.ones_like(weights)
+        return weights if joints is None else weights[:, joints[index]]
+
 
 def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, Comparison]:
     """The loss of a config, and what it compares.
@@ -103,17 +118,23 @@ def _compared(name: str, config: dict[str, Any]) -> Several:
     kind = config['type']
     kind = MODELS.get(kind) if isinstance(kind, str) else kind
     on, said = config.pop('on', None), getattr(kind, 'compares', None)
-    known = {*SEVERAL, *(quantity.name for quantity in all_quantities())}
+    quantities = {quantity.name for quantity in all_quantities()}
+    known = {*SEVERAL, *quantities}
     if on is None and said is not None and name in known and name != said:
         raise ValueError(
             f'losses.{name}: a {kind.__name__} compares {said}: name the loss so, or say on={name!r}'
         )
-    on = on or said or name
     if isinstance(on, Mapping):
-        return _several(name, on, known)
-    if on not in known:
-        raise ValueError(f'losses.{name} compares {on!r}, unknown{near(str(on), known)}')
-    return SEVERAL.get(on) or Several((on,), (on,))
+        return _several(name, on, quantities)
+    compared = on or said or name
+    if compared not in known:
+        raise ValueError(
+            f'losses.{name} compares {compared!r}, unknown{near(str(compared), known)}'
+        )
+    # Said by ``on``, a quantity is that quantity: scores with scores.
+    if compared in SEVERAL and (on is None or on not in quantities):
+        return SEVERAL[compared]
+    return Several((compared,), (compared,))
 
 
 def _several(name: str, on: Mapping[str, Any], known: set[str]) -> Several:

@@ -23,7 +23,7 @@ def undisturbed(*models: nn.Module) -> Iterator[None]:
     try:
         for model in models:
             model.eval()
-        with torch.random.fork_rng(), torch.no_grad():
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
             yield
     finally:
         for module, mode in training.items():
@@ -66,6 +66,7 @@ def fit(
     for name, loss in losses.items():
         comparison = comparisons[name]
         _check_given(name, comparison, student, teacher)
+        _check_weights(name, comparison, student, teacher)
         _try(name, loss, comparison, student, teacher, joints)
 
 
@@ -80,6 +81,17 @@ def _check_given(name: str, comparison: Comparison, student: Side, teacher: Side
             except ValueError as error:
                 raise ValueError(f'losses.{name}: {error}') from error
             _check_shape(side, request, value)
+
+
+def _check_weights(name: str, comparison: Comparison, student: Side, teacher: Side) -> None:
+    if comparison.weights != 'teacher':
+        return
+    request = Request('scores')
+    try:
+        teacher.read(request)
+    except Lacking:
+        lacking = _lacking(f"{name}: weights='teacher'", request, teacher, student, teacher)
+        raise ValueError(lacking) from None
 
 
 def _lacking(name: str, request: Request, side: Side, student: Side, teacher: Side) -> str:
@@ -132,8 +144,9 @@ def _try(
             if check is not None and len(requests) == 2:
                 check(loss, student, teacher)
         values = comparison.values(student, teacher, joints)
-        if hasattr(loss, 'fit'):
-            loss.fit(*values)
+        adapt = getattr(loss, 'fit', None)
+        if adapt is not None:
+            adapt(*values)
         number = student.keypoints if joints is None else len(joints[0])
         weights = [torch.ones(IMAGES, number)] * comparison.weighted
         value = loss(*values, *weights)

@@ -47,7 +47,8 @@ class KeypointSet:
                     f'keypoint_pairs: the {self.role} has no {keypoint!r}{near(keypoint, self.names)}'
                 )
             return self.names.index(keypoint)
-        if not isinstance(keypoint, int) or not 0 <= keypoint < self.count:
+        whole = isinstance(keypoint, int) and not isinstance(keypoint, bool)
+        if not whole or not 0 <= keypoint < self.count:
             raise ValueError(
                 f'keypoint_pairs: {keypoint!r} is no keypoint of the {self.role}, which has '
                 f'{self.count}, counted from 0'
@@ -92,19 +93,28 @@ def shared_joints(
     ):
         return None
     print_log(f'distillation: {_listed(found, student, teacher)}', 'current')
-    return tuple(torch.tensor(side) for side in zip(*found))
+    ours, theirs = zip(*found)
+    return torch.tensor(ours), torch.tensor(theirs)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
 
 
 def _explicit(
     student: KeypointSet, teacher: KeypointSet, pairs: Sequence[tuple]
 ) -> list[tuple[int, int]]:
-    if not isinstance(pairs, Sequence) or any(
-        isinstance(pair, str) or len(pair) != 2 for pair in pairs
-    ):
+    if not isinstance(pairs, Sequence) or not all(map(_is_pair, pairs)):
         raise ValueError(
             f'keypoint_pairs ({pairs!r}) must be pairs of keypoints: of the student, of the teacher'
         )
-    return [(student.index(one), teacher.index(other)) for one, other in pairs]
+    found = [(student.index(one), teacher.index(other)) for one, other in pairs]
+    taught = [one for one, _ in found]
+    for one in taught:
+        if taught.count(one) > 1:
+            name = student.names[one] if student.names else one
+            raise ValueError(f'keypoint_pairs names {name} of the student twice: once is enough')
+    return found
 
 
 def _listed(found: Sequence[tuple[int, int]], student: KeypointSet, teacher: KeypointSet) -> str:

@@ -7,15 +7,20 @@ checkpoint under a key of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from ...checkpoint import list_unusable, unusable_weights
+
+if TYPE_CHECKING:
+    from .topdown_distiller import TopdownDistiller
+
 LOSSES = 'distillation_losses.'
 
 
-def keep_to_the_student(distiller: nn.Module) -> None:
+def keep_to_the_student(distiller: TopdownDistiller) -> None:
     """State dicts of a distiller neither hold nor want what its losses learn.
 
     The losses stay submodules, so that the optimizer, data parallelism and casts reach them.
@@ -24,12 +29,12 @@ def keep_to_the_student(distiller: nn.Module) -> None:
     distiller._register_load_state_dict_pre_hook(_put_in, with_module=True)
 
 
-def _leave_out(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
+def _leave_out(module: TopdownDistiller, state: dict[str, Any], prefix: str, metadata: Any) -> None:
     for key in [key for key in state if key.startswith(prefix + LOSSES)]:
         del state[key]
 
 
-def _put_in(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _put_in(module: TopdownDistiller, state: dict[str, Any], prefix: str, *_: Any) -> None:
     """What a loss has counts as there, or it would be missing."""
     for key, value in _whole_state(module.distillation_losses).items():
         state.setdefault(prefix + LOSSES + key, value)
@@ -72,7 +77,27 @@ class MovingAverage:
         self.started = True
 
 
-def collect_state(distiller: nn.Module) -> dict[str, dict[str, Tensor]]:
+def choose_average(
+    teacher: dict | str, checkpoint: str | None, momentum: float | None, backbone_from_teacher: bool
+) -> MovingAverage | None:
+    """The average that is the teacher, with ``teacher='ema'``; None with another.
+
+    Raises:
+        ValueError: If the other arguments are for a teacher of another kind.
+    """
+    if teacher != 'ema':
+        if momentum is not None:
+            raise ValueError("ema_momentum is for teacher='ema': leave it out with another teacher")
+        return None
+    if checkpoint is not None or backbone_from_teacher:
+        raise ValueError(
+            "teacher='ema' is the average of the student itself: leave teacher_ckpt and "
+            'backbone_from_teacher out, and start the student from weights with load_from'
+        )
+    return MovingAverage(0.0002 if momentum is None else momentum)
+
+
+def collect_state(distiller: TopdownDistiller) -> dict[str, dict[str, Tensor]]:
     """What is to be kept beside the student's weights; empty if nothing is."""
     parts = dict(losses=_whole_state(distiller.distillation_losses))
     average = distiller.average
@@ -81,7 +106,7 @@ def collect_state(distiller: nn.Module) -> dict[str, dict[str, Tensor]]:
     return {name: state for name, state in parts.items() if state}
 
 
-def restore_state(distiller: nn.Module, state: Mapping[str, Any]) -> None:
+def restore_state(distiller: TopdownDistiller, state: Mapping[str, Any]) -> None:
     """The other way.
 
     Raises:
@@ -92,6 +117,8 @@ def restore_state(distiller: nn.Module, state: Mapping[str, Any]) -> None:
         wanted['teacher'] = distiller.teacher.state_dict()
     for part, own in wanted.items():
         found = state.get(part, {})
+        if faults := list_unusable(found):
+            raise ValueError(unusable_weights(f'its distillation state ({part})', faults))
         differing = sorted(
             key
             for key in {*own, *found}

@@ -150,8 +150,9 @@ def _attention_of_joints(maps: AttentionMaps, joints: Tensor) -> AttentionMaps:
 
 def _check_attention(loss: nn.Module, student: Side, teacher: Side) -> None:
     heads = [side.head for side in (student, teacher)]
-    if hasattr(loss, 'check') and all(isinstance(head, TokenHead) for head in heads):
-        loss.check(*(head.mct.attention_layout for head in heads))
+    check = getattr(loss, 'check', None)
+    if check is not None and all(isinstance(head, TokenHead) for head in heads):
+        check(*(head.mct.attention_layout for head in heads))
 
 
 @register_quantity(

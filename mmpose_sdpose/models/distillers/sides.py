@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from mmpose.models import TopdownPoseEstimator
+from mmpose.models.heads import BaseHead
+from torch import Tensor
 
 from ..heads import num_keypoints_of
 from .codecs import heatmap_frame
@@ -31,12 +33,21 @@ class Side:
         model: Its pose estimator.
         given: What the head's adapter read off its output: values, or functions that compute them.
         seen: What was watched for each request while the model ran.
+
+    Examples:
+        A quantity of one's own reads it; any model that gives coordinates has this one:
+
+        >>> from mmpose_sdpose.models.distillers import register_quantity
+        >>> @register_quantity('example_bones', shape='B J 2', select=None)
+        ... def example_bones(side):
+        ...     points = side['coordinates']
+        ...     return points[:, 1:] - points[:, :-1]
     """
 
     def __init__(
         self,
         role: str,
-        model: nn.Module,
+        model: TopdownPoseEstimator,
         given: Mapping[str, Any],
         seen: Mapping[Request, Any],
     ) -> None:
@@ -103,21 +114,23 @@ class Heard:
 
 
 @contextmanager
-def listen(role: str, model: nn.Module, requests: Sequence[Request]) -> Iterator[Heard]:
+def listen(role: str, model: TopdownPoseEstimator, requests: Sequence[Request]) -> Iterator[Heard]:
     """Record what the requests need while a model runs once, in its ``loss`` or plainly.
 
     Raises:
         ValueError: If the head is of no known kind.
         RuntimeError: If it did not run once.
     """
-    head, heard, seen = innermost(model.head), Heard(), {}
+    head, heard = innermost(model.head), Heard()
+    seen: dict[Request, Any] = {}
     adapter = adapter_of(head)
     with ExitStack() as stack:
         outputs = stack.enter_context(recorded(head, adapter.method))
         for request in requests:
             watch = find_quantity(request.name).watch
             if watch is not None and request not in seen:
-                seen[request] = stack.enter_context(watch(model, **dict(request.options)))
+                watching = _naming(role, request, watch(model, **dict(request.options)))
+                seen[request] = stack.enter_context(watching)
         yield heard
     if len(outputs) != 1:
         raise RuntimeError(
@@ -128,7 +141,17 @@ def listen(role: str, model: nn.Module, requests: Sequence[Request]) -> Iterator
     heard.side = Side(role, model, _given(head, adapter, outputs[0]), seen)
 
 
-def _given(head: nn.Module, adapter: Adapter, output: Any) -> Mapping[str, Any]:
+@contextmanager
+def _naming(role: str, request: Request, watching: AbstractContextManager) -> Iterator[Any]:
+    """Says of what is watched whose it is, where it cannot be."""
+    try:
+        with watching as seen:
+            yield seen
+    except ValueError as error:
+        raise ValueError(f'{request.name} of the {role}: {error}') from error
+
+
+def _given(head: BaseHead, adapter: Adapter, output: Any) -> Mapping[str, Any]:
     given = adapter.read(head, output)
     if not isinstance(given, Mapping):
         raise ValueError(
@@ -140,7 +163,9 @@ def _given(head: nn.Module, adapter: Adapter, output: Any) -> Mapping[str, Any]:
     return given
 
 
-def ask(role: str, model: nn.Module, inputs: Tensor, requests: Sequence[Request]) -> Side:
+def ask(
+    role: str, model: TopdownPoseEstimator, inputs: Tensor, requests: Sequence[Request]
+) -> Side:
     """What a model says of images (B, 3, H, W): one plain forward pass, and no prediction.
 
     Heads' ``predict`` may write into what they return.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from mmengine.model import BaseDataPreprocessor
+from mmpose.models import TopdownPoseEstimator
+from torch import Tensor
 
 from .codecs import input_size_of
 
@@ -19,7 +21,7 @@ class TeacherInputs:
         ValueError: If the two take images of different aspect ratios, thus other crops.
     """
 
-    def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
+    def __init__(self, student: TopdownPoseEstimator, teacher: TopdownPoseEstimator) -> None:
         ours, theirs = input_size_of('student', student), input_size_of('teacher', teacher)
         if ours[0] * theirs[1] != ours[1] * theirs[0]:
             raise ValueError(
@@ -45,7 +47,9 @@ class TeacherInputs:
                 'current',
             )
 
-    def __call__(self, images: Tensor, student: nn.Module, teacher: nn.Module) -> Tensor:
+    def __call__(
+        self, images: Tensor, student: TopdownPoseEstimator, teacher: TopdownPoseEstimator
+    ) -> Tensor:
         if self.renormalise:
             mean, std, swapped = _tensors(student.data_preprocessor)
             images = images * std + mean
@@ -60,12 +64,12 @@ class TeacherInputs:
         return images
 
 
-def _normalisation(preprocessor: nn.Module) -> tuple:
+def _normalisation(preprocessor: BaseDataPreprocessor) -> tuple:
     mean, std, swapped = _tensors(preprocessor)
     return [*map(float, mean.flatten())], [*map(float, std.flatten())], swapped
 
 
-def _tensors(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
+def _tensors(preprocessor: BaseDataPreprocessor) -> tuple[Tensor, Tensor, bool]:
     """Mean, std, and whether channels are swapped: MMEngine does it either way by the same flag."""
     mean = getattr(preprocessor, 'mean', None)
     swapped = getattr(preprocessor, '_channel_conversion', False)

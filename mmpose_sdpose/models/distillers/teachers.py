@@ -50,19 +50,27 @@ class ModelConfig:
                 f"{role} ({given!r}) must be a model's config, with its type, or the name or path of a "
                 'config file'
             )
+        while (
+            self.model.get('type') == 'TopdownDistiller'
+        ):  # what a distillation made is its student
+            self.model = ModelConfig(role, self.model.student).model
 
     @property
     def metainfo(self) -> dict[str, Any] | None:
         """Names of its keypoints and more: the model's own, or of the data its file tests on."""
         if self.model.get('metainfo'):
             return parse_pose_metainfo(self.model.metainfo)
-        if self.whole is None or 'test_dataloader' not in self.whole:
+        if self.whole is None:
             return None
-        return read_metainfo(self.whole)
+        try:
+            return read_metainfo(self.whole)
+        except (OSError, KeyError, ValueError):  # a file without data, or whose data is not here
+            return None
 
     def use_udp(self, model: nn.Module) -> bool | None:
         """Whether people are cut out as UDP does; None if nothing says it."""
-        for step in self.whole.get('test_pipeline', ()) if self.whole else ():
+        loader = (self.whole or {}).get('test_dataloader', {})
+        for step in loader.get('dataset', {}).get('pipeline', ()):
             if step.get('type') == 'TopdownAffine':
                 return step.get('use_udp', False)
         codec = getattr(innermost(model.head), 'decoder', None)

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from ...checkpoint import judge
 from ..arguments import check_configs, check_dicts, check_flags, check_weights
 from ..heads import num_keypoints_of
-from ..heads.token_head import keypoint_weights
 from .codecs import input_size_of
-from .comparisons import Comparison, build_comparison
+from .comparisons import build_comparison
 from .fitting import fit, random_images, try_out, undisturbed
 from .keypoint_sets import KeypointSet, shared_joints
-from .own_state import MovingAverage, collect_state, keep_to_the_student
+from .own_state import choose_average, collect_state, keep_to_the_student
 from .registries import adapter_of
 from .sides import Request, Side, ask, listen
 from .teacher_inputs import TeacherInputs
@@ -64,6 +63,22 @@ class TopdownDistiller(TopdownPoseEstimator):
         FileNotFoundError: If a config or the teacher's weights are not there.
         TypeError, ValueError: If an argument is no such thing, the teacher's weights do not fit, or
             student, teacher and losses do not.
+
+    Examples:
+        >>> from mmengine.registry import init_default_scope
+        >>> from mmpose.registry import MODELS
+        >>> init_default_scope('mmpose')  # as a training does
+        >>> distiller = MODELS.build(
+        ...     dict(
+        ...         type='TopdownDistiller',
+        ...         student='td-hm_sdpose-n_2xb16-16e_synthpose-128x96',
+        ...         teacher='td-hm_sdpose-n_2xb16-16e_synthpose-128x96',
+        ...         teacher_ckpt='mmpose_sdpose://sdpose-n_synthpose-128x96.pth',
+        ...         losses=dict(heatmaps=dict(type='KeypointMSELoss', use_target_weight=True)),
+        ...     )
+        ... )
+        >>> any('teacher' in name for name in distiller.state_dict())
+        False
     """
 
     frozen: tuple[str, ...] = ()
@@ -84,41 +99,40 @@ class TopdownDistiller(TopdownPoseEstimator):
         check_flags(backbone_from_teacher=backbone_from_teacher, allow_untrained=allow_untrained)
         check_dicts(losses=losses)
         check_weights(student_loss_weight=student_loss_weight)
-        losses = {name: loss for name, loss in (losses or {}).items() if loss is not None}
-        check_configs(**{f'losses.{name}': loss for name, loss in losses.items()})
-        if not losses:
+        wanted = {name: loss for name, loss in (losses or {}).items() if loss is not None}
+        check_configs(**{f'losses.{name}': loss for name, loss in wanted.items()})
+        if not wanted:
             raise ValueError('losses is empty: name what the student learns from its teacher')
         student_config = ModelConfig('student', student)
         config = dict(student_config.model)
         if config.pop('type') != 'TopdownPoseEstimator':
             raise ValueError('the student must be a TopdownPoseEstimator')
         super().__init__(**config)
-        built = {name: build_comparison(name, loss) for name, loss in losses.items()}
+        built = {name: build_comparison(name, loss) for name, loss in wanted.items()}
         self.distillation_losses = nn.ModuleDict({name: loss for name, (loss, _) in built.items()})
         self.comparisons = {name: comparison for name, (_, comparison) in built.items()}
         #: Factor of each loss, for schedules.
         self.loss_factors = dict.fromkeys(built, 1.0)
         keep_to_the_student(self)
         #: What makes the teacher the student's average, if it is.
-        self.average = _average(teacher, teacher_ckpt, ema_momentum, backbone_from_teacher)
+        self.average = choose_average(teacher, teacher_ckpt, ema_momentum, backbone_from_teacher)
         teacher_config = student_config if self.average else ModelConfig('teacher', teacher)
         untrained = allow_untrained or self.average is not None
         self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
         self._meet(student_config, teacher_config, keypoint_pairs)
         self.student_loss_weight = student_loss_weight
-        self.frozen = tuple(frozen)
-        for name in self.frozen:
-            find_module(self, name)[0].requires_grad_(False)
+        self._freeze(frozen)
         #: Whether checkpoints hold what is learned besides the student; a hook says so.
         self.state_is_kept = False
-        if 'scores' in self.distillation_losses:
-            self.head.score_loss = None
+        head = innermost(self.head)
+        if hasattr(head, 'score_loss') and 'scores' in {r.name for r in self._requests('student')}:
+            head.score_loss = None
         self.backbone_from_teacher = backbone_from_teacher
         if backbone_from_teacher:
             self._check_backbone()
 
     @property
-    def teacher(self) -> nn.Module:
+    def teacher(self) -> TopdownPoseEstimator:
         return self._teacher.model
 
     def _meet(
@@ -138,22 +152,31 @@ class TopdownDistiller(TopdownPoseEstimator):
             KeypointSet.of(role, num_keypoints_of(heads[role]), config.metainfo)
             for role, config in (('student', student), ('teacher', teacher))
         ]
-        self._joints = shared_joints(*keypoints, keypoint_pairs)
+        self._joints = shared_joints(keypoints[0], keypoints[1], keypoint_pairs)
         say_other_crops(student.use_udp(self), teacher.use_udp(self.teacher))
         size = input_size_of('student', self)
         images = random_images(size)
         with undisturbed(self, self.teacher):
-            sides = [
-                try_out(
-                    'student', size, lambda: ask('student', self, images, self._requests('student'))
-                ),
-                try_out('teacher', size, lambda: self._ask_teacher(images)),
-            ]
-            fit(dict(self.distillation_losses.items()), self.comparisons, *sides, self._joints)
+            ours = try_out(
+                'student', size, lambda: ask('student', self, images, self._requests('student'))
+            )
+            theirs = try_out('teacher', size, lambda: self._ask_teacher(images))
+            losses = dict(self.distillation_losses.items())
+            fit(losses, self.comparisons, ours, theirs, self._joints)
 
     @property
-    def _sides(self) -> list[tuple[str, nn.Module]]:
+    def _sides(self) -> list[tuple[str, TopdownPoseEstimator]]:
         return [('student', self), ('teacher', self.teacher)]
+
+    def _freeze(self, names: Sequence[str]) -> None:
+        if not isinstance(names, (list, tuple)):
+            raise TypeError(f"frozen ({names!r}) must be a list of modules' paths: ['backbone']")
+        for name in names:
+            try:
+                find_module(self, name)[0].requires_grad_(False)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f'frozen: {error}') from error
+        self.frozen = tuple(names)
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -181,20 +204,25 @@ class TopdownDistiller(TopdownPoseEstimator):
             losses[name] = self.student_loss_weight * losses[name]
         with torch.no_grad():
             teacher = self._ask_teacher(inputs)
-        joints = self._joints and tuple(side.to(inputs.device) for side in self._joints)
+        joints = None
+        if self._joints is not None:
+            ours, theirs = (side.to(inputs.device) for side in self._joints)
+            joints = ours, theirs
         for name, loss in self.distillation_losses.items():
             comparison = self.comparisons[name]
             arguments = comparison.values(student, teacher, joints)
             if comparison.weighted:
-                arguments.append(self._weights(comparison, data_samples, teacher, joints))
+                arguments.append(comparison.joint_weights(data_samples, teacher, joints))
             losses[f'loss_distill_{name}'] = self.loss_factors[name] * loss(*arguments)
         return losses
 
     def _before_step(self) -> None:
         if self.average is not None:
             self.average.update(self.teacher, self)
-        if not self.state_is_kept and collect_state(self):
-            self.state_is_kept = True  # said once
+        if self.state_is_kept:
+            return
+        self.state_is_kept = True  # once is enough
+        if collect_state(self):
             print_log(
                 'distillation: what its losses adapt with, or the average of its student, is in no '
                 "checkpoint: add dict(type='DistillerStateHook') to custom_hooks",
@@ -215,39 +243,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         images = self._inputs(images, self, self.teacher)
         return ask('teacher', self.teacher, images, self._requests('teacher'))
 
-    def _weights(
-        self,
-        comparison: Comparison,
-        samples: list[PoseDataSample],
-        teacher: Side,
-        joints: tuple[Tensor, Tensor] | None,
-    ) -> Tensor:
-        """(B, K), of the joints that both have."""
-        if comparison.weights == 'teacher':
-            weights, index = teacher['scores'].clamp(0, 1), 1
-        else:
-            weights, index = keypoint_weights(samples), 0
-            if comparison.weights == 'all':
-                weights = torch.ones_like(weights)
-        return weights if joints is None else weights[:, joints[index]]
-
     def _apply(self, function: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
         """What moves or casts the student moves or casts the teacher."""
         self.teacher._apply(function, *args, **kwargs)
         return super()._apply(function, *args, **kwargs)
-
-
-def _average(
-    teacher: dict | str, checkpoint: str | None, momentum: float | None, backbone_from_teacher: bool
-) -> MovingAverage | None:
-    """With ``teacher='ema'``, and then alone."""
-    if teacher != 'ema':
-        if momentum is not None:
-            raise ValueError("ema_momentum is for teacher='ema': leave it out with another teacher")
-        return None
-    if checkpoint is not None or backbone_from_teacher:
-        raise ValueError(
-            "teacher='ema' is the average of the student itself: leave teacher_ckpt and "
-            'backbone_from_teacher out, and start the student from weights with load_from'
-        )
-    return MovingAverage(0.0002 if momentum is None else momentum)

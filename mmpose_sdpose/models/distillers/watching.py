@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from mmpose.models import TopdownPoseEstimator
+from mmpose.models.heads import BaseHead
 from torch import Tensor, nn
 
 from ..arguments import near
@@ -34,7 +36,7 @@ def shadowed(owner: object, name: str, call: Callable[..., Any]) -> Iterator[Non
 @contextmanager
 def recorded(owner: object, name: str) -> Iterator[list[Any]]:
     """The results of a method, one for each call; MMPose's heads call their own past all hooks."""
-    results = []
+    results: list[Any] = []
 
     def call(original: Callable, *given: Any, **named: Any) -> Any:
         results.append(original(*given, **named))
@@ -44,7 +46,7 @@ def recorded(owner: object, name: str) -> Iterator[list[Any]]:
         yield results
 
 
-def innermost(head: nn.Module) -> nn.Module:
+def innermost(head: BaseHead) -> BaseHead:
     """The head that predicts keypoints: itself, or what a VisPredictHead wraps."""
     return innermost(head.pose_head) if hasattr(head, 'pose_head') else head
 
@@ -61,17 +63,27 @@ def module_output(model: nn.Module, module: str, **_: Any) -> Iterator[list[Any]
         ValueError: If there is no such module; offers those of a similar name.
     """
     found, index = find_module(model, module)
-    outputs = []
+    outputs: list[Any] = []
 
     def hook(_: nn.Module, __: Any, output: Any) -> None:
         if not outputs:
-            outputs.append(output if index is None else output[index])
+            outputs.append(_one_of(output, index, module))
 
     handle = found.register_forward_hook(hook)
     try:
         yield outputs
     finally:
         handle.remove()
+
+
+def _one_of(output: Any, index: int | None, path: str) -> Any:
+    """A value of an output; a tensor is the only one of its own."""
+    values = output if isinstance(output, (tuple, list)) else (output,)
+    if index is None:
+        return output
+    if not -len(values) <= index < len(values):
+        raise ValueError(f'{path}: it gives {len(values)} values, counted from 0')
+    return values[index]
 
 
 def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
@@ -82,13 +94,14 @@ def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
     """
     if not isinstance(path, str):
         raise TypeError(f'module ({path!r}) must be a path such as backbone.layer3 or backbone[-1]')
-    match = re.fullmatch(r'(.+?)(?:\[(-?\d+)\])?', path)
-    name, index = match[1], match[2] and int(match[2])
+    name, index = path, None
+    if match := re.fullmatch(r'(.+?)\[(-?\d+)\]', path):
+        name, index = match[1], int(match[2])
     name = re.sub(r'\[(\d+)\]', r'.\1', name)
     modules = dict(model.named_modules())
     if name not in modules:
         names = [known for known in modules if known and known.count('.') <= name.count('.')]
-        raise ValueError(f'{type(model).__name__} has no module {name!r}{near(name, names)}')
+        raise ValueError(f'there is no module {name!r}{near(name, names)}')
     module = modules[name]
     if index is None or not isinstance(module, (nn.ModuleList, nn.Sequential)):
         return module, index
@@ -98,7 +111,7 @@ def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
 
 
 @contextmanager
-def attention_of_layers(model: nn.Module, layers: Sequence[int]) -> Iterator[None]:
+def attention_of_layers(model: TopdownPoseEstimator, layers: Sequence[int]) -> Iterator[None]:
     """Has the first pass through a token encoder compute the attention maps of these layers too."""
     head = innermost(model.head)
     if not isinstance(head, TokenHead):

@@ -22,9 +22,10 @@ class ChannelAttentionUnit(nn.Module):
         gate: Channel gate on the output channels: 'se', 'eca' or None; see
             :func:`~mmpose_sdpose.models.layers.channel_gates.channel_gate`.
         reduction: Of the 'se' gate; must divide ``out_channels``.
+        stride: Of the grouped convolution, and where it is not 1, of a 1x1 convolution on the way past.
 
     Shape:
-        (B, in_channels, H, W) -> (B, out_channels, H, W)
+        (B, in_channels, H, W) -> (B, out_channels, H / stride, W / stride), rounded up
 
     Raises:
         TypeError, ValueError: If one is no count, ``groups`` does not divide ``mid_channels``, or
@@ -45,9 +46,11 @@ class ChannelAttentionUnit(nn.Module):
         groups: int = 8,
         gate: str | None = 'se',
         reduction: int = 16,
+        stride: int = 1,
     ) -> None:
         super().__init__()
         check_counts(
+            stride=stride,
             in_channels=in_channels,
             mid_channels=mid_channels,
             out_channels=out_channels,
@@ -59,11 +62,12 @@ class ChannelAttentionUnit(nn.Module):
                 f'mid_channels ({mid_channels}) must be a multiple of groups ({groups})'
             )
         self.squeeze = _conv_norm(in_channels, mid_channels)
-        self.group_conv = _conv_norm(mid_channels, mid_channels, kernel_size=3, groups=groups)
+        self.group_conv = _conv_norm(mid_channels, mid_channels, 3, groups, stride)
         self.expand = _conv_norm(mid_channels, out_channels)
         self.gate = channel_gate(gate, out_channels, reduction)
-        same_width = in_channels == out_channels
-        self.skip = nn.Identity() if same_width else _conv_norm(in_channels, out_channels)
+        self.skip: nn.Module = nn.Identity()
+        if in_channels != out_channels or stride > 1:
+            self.skip = _conv_norm(in_channels, out_channels, stride=stride)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,14 +77,15 @@ class ChannelAttentionUnit(nn.Module):
 
 
 def _conv_norm(
-    in_channels: int, out_channels: int, kernel_size: int = 1, groups: int = 1
+    in_channels: int, out_channels: int, kernel_size: int = 1, groups: int = 1, stride: int = 1
 ) -> nn.Sequential:
-    """A convolution that keeps the size of the map, and its norm."""
+    """A convolution that keeps the size of the map or divides it by the stride, and its norm."""
     return nn.Sequential(
         nn.Conv2d(
             in_channels,
             out_channels,
             kernel_size,
+            stride,
             padding=kernel_size // 2,
             groups=groups,
             bias=False,

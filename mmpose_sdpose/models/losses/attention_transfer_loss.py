@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +37,17 @@ class AttentionTransferLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is unknown or no such thing, or from :meth:`check`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.layers import AttentionMaps
+        >>> from mmpose_sdpose.models.losses import AttentionTransferLoss
+        >>> maps = AttentionMaps({1: torch.rand(2, 4, 9, 9).softmax(-1)}, grid_size=(2, 3))
+        >>> round(AttentionTransferLoss(layer_pairs=[(1, 1)])(maps, maps).item(), 4)
+        0.0
     """
+
+    compares = 'attention'
 
     def __init__(
         self,
@@ -93,16 +104,23 @@ class AttentionTransferLoss(nn.Module):
             )
 
     def forward(self, student: AttentionMaps, teacher: AttentionMaps) -> Tensor:
-        total = 0
-        for student_layer, teacher_layer in self.layer_pairs:
-            ours = self._select(student.layers[student_layer], student.grid_size)
-            with torch.no_grad():
-                theirs = self._select(teacher.layers[teacher_layer], teacher.grid_size)
-                if teacher.grid_size != student.grid_size:
-                    theirs = _resample(theirs, teacher.grid_size, student.grid_size)
-                theirs = _normalise(theirs)
-            total = total + self.distance(_normalise(ours.clamp(min=_LEAST)), theirs)
-        return self.loss_weight * total
+        distances = [self._of_layers(student, teacher, *pair) for pair in self.layer_pairs]
+        return self.loss_weight * reduce(torch.add, distances)
+
+    def _of_layers(
+        self,
+        student: AttentionMaps,
+        teacher: AttentionMaps,
+        student_layer: int,
+        teacher_layer: int,
+    ) -> Tensor:
+        ours = self._select(student.layers[student_layer], student.grid_size)
+        with torch.no_grad():
+            theirs = self._select(teacher.layers[teacher_layer], teacher.grid_size)
+            if teacher.grid_size != student.grid_size:
+                theirs = _resample(theirs, teacher.grid_size, student.grid_size)
+            theirs = _normalise(theirs)
+        return self.distance(_normalise(ours.clamp(min=_LEAST)), theirs)
 
     def _select(self, maps: Tensor, grid_size: tuple[int, int]) -> Tensor:
         """What is compared of (B, heads, K + N, K + N) maps: (B, heads or 1, rows, columns)."""
@@ -127,7 +145,7 @@ def _pairs(layer_pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
             check_sizes(layer_pairs=pair)
     except (TypeError, ValueError) as error:
         raise ValueError(wrong) from error
-    return [tuple(pair) for pair in layer_pairs]
+    return [(student, teacher) for student, teacher in layer_pairs]
 
 
 def _normalise(maps: Tensor) -> Tensor:

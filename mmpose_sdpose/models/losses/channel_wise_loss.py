@@ -29,6 +29,14 @@ class ChannelWiseLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import ChannelWiseLoss
+        >>> maps = torch.rand(2, 32, 8, 6)
+        >>> loss = ChannelWiseLoss(temperature=2.0)
+        >>> loss(maps, maps).item(), loss(maps + 1, maps).item() < 1e-6
+        (0.0, True)
     """
 
     compares = 'features'

@@ -25,6 +25,17 @@ class FeatureLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is unknown or no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import FeatureLoss
+        >>> student, teacher = torch.rand(2, 32, 8, 6), torch.rand(2, 48, 16, 12)
+        >>> loss = FeatureLoss()
+        >>> loss.fit(student, teacher)
+        >>> loss.align.connector
+        Conv2d(32, 48, kernel_size=(1, 1), stride=(1, 1))
+        >>> loss(student, teacher).shape
+        torch.Size([])
     """
 
     compares = 'features'

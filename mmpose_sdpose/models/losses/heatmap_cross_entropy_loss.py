@@ -22,6 +22,15 @@ class HeatmapCrossEntropyLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import HeatmapCrossEntropyLoss
+        >>> target = torch.zeros(1, 17, 32, 24)
+        >>> target[..., 10, 5] = 1.0
+        >>> loss = HeatmapCrossEntropyLoss()
+        >>> bool(loss(20 * target, target) < 1e-4), bool(loss(0 * target, target) > 6)
+        (True, True)
     """
 
     expects_logits = True

@@ -19,8 +19,9 @@ class HeatmapKLLoss(nn.Module):
     Args:
         temperature: Heatmaps are divided by it before a softmax over cells, and the loss is multiplied
             by its square (Hinton et al., https://arxiv.org/abs/1503.02531). For heatmaps that peak at
-            one a small one is needed: at 0.1 a peak counts as much as 22,000 cells of background. None:
-            for heatmaps that are distributions already, their cells above 0 are divided by their sum.
+            one a small one is needed: at 0.1 a peak counts as much as 22,000 cells of background. None,
+            with ``on='probability_maps'``: heatmaps are distributions already, and their cells above 0
+            are divided by their sum.
         loss_weight: Factor.
 
     Shape:
@@ -28,6 +29,14 @@ class HeatmapKLLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import HeatmapKLLoss
+        >>> heatmaps = torch.rand(2, 17, 32, 24)
+        >>> loss = HeatmapKLLoss()
+        >>> loss(heatmaps, heatmaps).item(), bool(loss(heatmaps.flip(-1), heatmaps) > 0)
+        (0.0, True)
     """
 
     compares = 'heatmaps'

@@ -31,6 +31,14 @@ class RelationalLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import RelationalLoss
+        >>> maps = torch.rand(4, 32, 8, 6)
+        >>> loss = RelationalLoss(normalize=False)
+        >>> bool(loss(3 * maps + 1, maps) < 1e-4)  # moved and enlarged: the same relations
+        True
     """
 
     compares = 'features'

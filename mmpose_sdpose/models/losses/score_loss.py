@@ -23,6 +23,14 @@ class ScoreLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``loss_weight`` is no finite number of at least 0.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import ScoreLoss
+        >>> heatmaps = torch.full((1, 17, 32, 24), 0.25)
+        >>> coordinates, scores = torch.rand(1, 17, 2), torch.full((1, 17), 0.75)
+        >>> ScoreLoss(loss_weight=1.0)(coordinates, scores, heatmaps, torch.ones(1, 17)).item()
+        0.5
     """
 
     def __init__(self, loss_weight: float = 0.01) -> None:
@@ -54,6 +62,13 @@ class LocalizationScoreLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``sigma`` is not above 0, or another option no such thing.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import LocalizationScoreLoss
+        >>> target, sure = torch.rand(1, 17, 2), torch.ones(1, 17)
+        >>> LocalizationScoreLoss()(target, sure, target, torch.ones(1, 17)).item()
+        0.0
     """
 
     def __init__(

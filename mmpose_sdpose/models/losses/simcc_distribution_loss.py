@@ -31,6 +31,14 @@ class SimCCDistributionLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing, or from :meth:`fit`.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import SimCCDistributionLoss
+        >>> simcc = torch.rand(2, 17, 96), torch.rand(2, 17, 128)
+        >>> loss = SimCCDistributionLoss()
+        >>> loss(simcc, simcc, weights=torch.ones(2, 17)).item()
+        0.0
     """
 
     compares = 'simcc'
@@ -65,7 +73,8 @@ class SimCCDistributionLoss(nn.Module):
                 )
 
     def forward(self, student: SimCC, teacher: SimCC, weights: Tensor | None = None) -> Tensor:
-        loss = sum(self._divergence(*logits) for logits in zip(student, teacher))
+        x, y = (self._divergence(*logits) for logits in zip(student, teacher))
+        loss = x + y
         if weights is not None:
             loss = loss * weights
         return self.loss_weight * self.temperature**2 * loss.mean()

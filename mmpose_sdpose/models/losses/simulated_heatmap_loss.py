@@ -23,6 +23,14 @@ class SimulatedHeatmapLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If ``loss_weight`` is no finite number of at least 0.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import SimulatedHeatmapLoss, simulate_heatmaps
+        >>> coordinates, sigmas = torch.rand(2, 17, 2), torch.full((2, 17, 2), 2.0)
+        >>> teacher = simulate_heatmaps(coordinates, sigmas, (32, 24))
+        >>> SimulatedHeatmapLoss()(coordinates, sigmas, teacher, torch.ones(2, 17)).item()
+        0.0
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:
@@ -33,7 +41,8 @@ class SimulatedHeatmapLoss(nn.Module):
     def forward(
         self, coordinates: Tensor, sigmas: Tensor, heatmaps: Tensor, weights: Tensor
     ) -> Tensor:
-        simulated = simulate_heatmaps(coordinates, sigmas, heatmaps.shape[-2:])
+        rows, columns = heatmaps.shape[-2:]
+        simulated = simulate_heatmaps(coordinates, sigmas, (rows, columns))
         distance = ((simulated - heatmaps) ** 2).mean((2, 3))
         return self.loss_weight * (distance * weights).mean()
 

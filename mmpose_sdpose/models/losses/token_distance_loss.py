@@ -24,6 +24,13 @@ class TokenDistanceLoss(nn.Module):
 
     Raises:
         TypeError, ValueError: If an option is no such thing.
+
+    Examples:
+        >>> import torch
+        >>> from mmpose_sdpose.models.losses import TokenDistanceLoss
+        >>> tokens = torch.rand(2, 17, 32)
+        >>> round(TokenDistanceLoss(loss_weight=0.5)(tokens, tokens + 2).item(), 4)
+        2.0
     """
 
     def __init__(self, loss_weight: float = 5e-6, detach_teacher: bool = False) -> None:

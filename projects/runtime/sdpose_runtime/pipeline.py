@@ -84,7 +84,9 @@ class PosePipeline:
         options = self.options
         follows = options.track or options.one_euro or options.detect_every is not None
         self.tracker = BoxTracker(self._period(), self.threshold) if follows else None
-        self.smoother = Smoother(options.min_cutoff, options.beta) if options.one_euro else None
+        self.smoother = None
+        if options.one_euro:
+            self.smoother = Smoother(options.min_cutoff, options.beta, self.threshold)
         if not is_video:
             self.tracker = self.smoother = None
 

@@ -177,12 +177,17 @@ def _give_ids(
 class Smoother:
     """A one-euro filter for each person followed.
 
+    A keypoint that is not found is left where it is, and begins anew where it is found again: else
+    it would slide there from wherever it was taken to be.
+
     Args:
         min_cutoff: As of :class:`OneEuroFilter`.
         beta: As there.
+        threshold: Score from which on a keypoint counts as found.
     """
 
-    def __init__(self, min_cutoff: float = 1.0, beta: float = 10.0) -> None:
+    def __init__(self, min_cutoff: float = 1.0, beta: float = 10.0, threshold: float = 0.3) -> None:
+        self.threshold = threshold
         self.options = dict(min_cutoff=min_cutoff, beta=beta)
         OneEuroFilter(**self.options)  # wrong options are refused before the first frame
         self._filters: dict[int, OneEuroFilter] = {}
@@ -193,12 +198,13 @@ class Smoother:
         self._filters = {
             name: self._filters.get(name) or OneEuroFilter(**self.options) for name in names
         }
-        sizes = np.sqrt(people.areas)
-        smoothed = [
-            self._filters[name](points, seconds, size)
-            for name, points, size in zip(names, people.keypoints, sizes)
-        ]
-        return np.array(smoothed, np.float32).reshape(people.keypoints.shape)
+        smoothed = people.keypoints.astype(np.float32)
+        seen = people.scores >= self.threshold
+        for index, (name, size) in enumerate(zip(names, np.sqrt(people.areas))):
+            points = self._filters[name](people.keypoints[index], seconds, size)
+            smoothed[index, seen[index]] = points[seen[index]]
+            self._filters[name].forget(~seen[index])
+        return smoothed
 
 
 class OneEuroFilter:
@@ -255,6 +261,11 @@ class OneEuroFilter:
         self._value = last + _weight(cutoff, elapsed) * (value - last)
         self._seconds = seconds
         return self._value
+
+    def forget(self, which: np.ndarray) -> None:
+        """Begin anew with some of the coordinates: an index or a mask."""
+        self._value, self._speed = self._value.copy(), self._speed.copy()
+        self._value[which], self._speed[which] = math.nan, 0
 
 
 def _weight(cutoff: float | np.ndarray, elapsed: float) -> float | np.ndarray:

@@ -53,6 +53,7 @@ def test_row_of_a_prediction(monkeypatch):
         flops_with_attention='2000000000',
         median_ms='800.000',
         p90_ms='880.000',
+        processes='1',
         fps='10.00',
         peak_memory_mb='61.8',
         matmul_gflops='50.0',
@@ -62,6 +63,15 @@ def test_row_of_a_prediction(monkeypatch):
         machine='a processor',
     )
     assert tuple(row) == COLUMNS
+
+
+def test_of_several_processes_the_median_of_their_medians_counts():
+    """Two runs in each of three processes, one of which was disturbed."""
+    several = result(Spec('b.onnx'), total=[1, 3, 10, 30, 2, 2])
+    several.processes = 3
+    assert several.medians_ms().tolist() == [2, 20, 2]
+    assert several.median_ms() == 2
+    assert row_of(several, '')['processes'] == '3'
 
 
 def test_flip_test_runs_the_network_twice():

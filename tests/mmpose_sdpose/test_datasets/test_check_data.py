@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS
 from PIL import Image
 
 SOURCE = 'https://example.org/data'
+COCO = dict(from_file='configs/_base_/datasets/coco.py')
 CODEC = dict(type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
 
 
@@ -705,7 +708,7 @@ def test_data_sets_within_data_sets_are_looked_at(root):
     gone = dict(inner, ann_file='gone.json')
     cfg.train_dataloader.dataset = dict(
         type='CombinedDataset',
-        metainfo=dict(),
+        metainfo=COCO,
         datasets=[dict(type='RepeatDataset', dataset=inner), gone],
     )
     found = errors(cfg, 'train')
@@ -713,6 +716,118 @@ def test_data_sets_within_data_sets_are_looked_at(root):
         found
         == f'annotation file not found: expected at {root}/gone.json; the data comes from {SOURCE}'
     )
+
+
+#: CrowdPose's shoulders to ankles are COCO's, in the same order.
+LIMBS = [(index, index + 5) for index in range(12)]
+
+
+def mixture(root: Path, converter: dict | None = None, **changes: Any) -> Config:
+    """COCO's people, and CrowdPose's made into such."""
+    cfg = config(root)
+    edit(
+        root / 'people.json', lambda c: [image.update(crowdIndex=0) for image in c['images']] and c
+    )
+    content = json.loads((root / 'people.json').read_text())
+    for one in content['annotations']:
+        one['keypoints'] = one['keypoints'][: 3 * 14]
+    (root / 'crowd.json').write_text(json.dumps(content))
+    whole = cfg.train_dataloader.dataset
+    part = {key: whole[key] for key in ('type', 'data_root', 'ann_file', 'data_prefix')}
+    crowd = dict(part, type='CrowdPoseDataset', ann_file='crowd.json')
+    converts = dict(type='KeypointConverter', num_keypoints=17, mapping=LIMBS)
+    crowd['pipeline'] = [{**converts, **(converter or {})}]
+    mixed = dict(
+        type='CombinedDataset', metainfo=COCO, datasets=[part, crowd], pipeline=whole.pipeline
+    )
+    cfg.train_dataloader.dataset = {**mixed, **changes}
+    return cfg
+
+
+def test_a_mixture_of_different_keypoints_is_looked_at(root):
+    init_default_scope('mmpose')
+    cfg = mixture(root, sample_ratio_factor=[1.0, 0.5])
+    assert check_data(cfg, ['train']) == []
+    assert len(DATASETS.build(dict(cfg.train_dataloader.dataset, pipeline=[]))) == 3 + 2
+    cfg.model.head.out_channels = 14
+    assert 'out_channels is 14, but people of the training data have 17 keypoints' in errors(cfg)
+    del cfg.train_dataloader.dataset.datasets[1].pipeline
+    cfg.model.head.out_channels = 17
+    found = errors(cfg, 'train')
+    assert 'people of the training data have 14, 17 keypoints' not in found
+    place = 'train_dataloader.dataset'
+    assert (
+        f'{place}.datasets.1 has people of 14 keypoints, left_shoulder, right_shoulder, left_elbow and '
+        f'11 more, where {place} has 17, nose, left_eye, right_eye and 14 more: convert them'
+    ) in found
+
+
+@pytest.mark.parametrize(
+    ('converter', 'said'),
+    [
+        (dict(num_keypoints=16), 'makes 16 keypoints, train_dataloader.dataset has 17'),
+        (
+            dict(mapping=[(14, 5)]),
+            'maps 14 to 5, but there are keypoints 0 to 13 to take and 0 to 16 to make',
+        ),
+        (dict(mapping=[(0, 17)]), 'maps 0 to 17, but there are keypoints 0 to 13'),
+        (dict(mapping=[((0, -1), 5)]), 'maps (0, -1) to 5, but there are'),
+        (
+            dict(mapping=[(0, 6), (1, 5)]),
+            'makes right_shoulder (6) of left_shoulder (0), though there is a left_shoulder (5) to make',
+        ),
+        (
+            dict(mapping=[(12, 0), ((0, 1), 6)]),
+            '',
+        ),  # what has no namesake there may become anything
+    ],
+)
+def test_a_conversion_of_the_wrong_keypoints_is_named(root, converter, said):
+    place = 'KeypointConverter in train_dataloader.dataset.datasets.1.pipeline'
+    found = errors(mixture(root, converter), 'train')
+    assert found.startswith(f'{place} {said}' if said else '') and bool(found) == bool(said), found
+
+
+@pytest.mark.parametrize(
+    ('shares', 'said'),
+    [
+        ([1.0], 'sample_ratio_factor ([1.0]) must have a number for each of the 2 data sets'),
+        (2.0, 'sample_ratio_factor (2.0) must have a number for each'),
+        ([1.0, -1], '-1 must be a number above 0; leave a data set out that nobody is to see'),
+        ([1.0, 0], '0 must be a number above 0'),
+        ([1.0, 'x'], "'x' must be a number above 0"),
+    ],
+)
+def test_shares_must_be_numbers_for_all(root, shares, said):
+    cfg = mixture(root)
+    cfg.train_dataloader.dataset.sample_ratio_factor = shares
+    assert said in errors(cfg, 'train')
+
+
+def test_a_mixture_needs_metainfo(root):
+    cfg = mixture(root)
+    del cfg.train_dataloader.dataset.metainfo
+    assert 'train_dataloader.dataset has no metainfo, which a CombinedDataset' in errors(
+        cfg, 'train'
+    )
+
+
+def test_a_share_of_less_than_one_person_is_said(root):
+    cfg = mixture(root, sample_ratio_factor=[1.0, 0.1])
+    assert errors(cfg, 'train') == ''
+    assert warnings(cfg, 'train') == (
+        'nobody of train_dataloader.dataset.datasets.1 is seen: its share of 3 people is 0.1, less than '
+        'one'
+    )
+
+
+def test_a_mixture_that_fills_no_batch_is_named(root):
+    cfg = mixture(root, sample_ratio_factor=[1.0, 2.0])
+    cfg.train_dataloader.update(batch_size=9, drop_last=True)
+    assert errors(cfg, 'train') == ''
+    cfg.train_dataloader.dataset.datasets[1].indices = 1
+    said = 'and its 5 people do not fill one of 9: nothing would be done'
+    assert said in errors(cfg, 'train')
 
 
 def test_data_sets_with_files_of_their_own_kind_are_left_alone(root):

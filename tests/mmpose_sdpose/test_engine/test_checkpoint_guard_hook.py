@@ -5,6 +5,7 @@ import types
 from pathlib import Path
 
 from mmpose_sdpose.checkpoint import read_checkpoint, write_checkpoint
+from mmpose_sdpose.configs import keypoint_names_of
 from mmpose_sdpose.engine import CheckpointGuardHook
 
 import pytest
@@ -110,6 +111,47 @@ def test_fine_tuning_may_replace_a_part_but_not_all():
         hook.after_load_checkpoint(runner(model, training=True), other)
     with pytest.raises(ValueError, match='bias: not in the checkpoint'):
         hook.after_load_checkpoint(runner(model, training=True, resume=True), part)
+
+
+class Tokens(nn.Module):
+    """As much of a token head as counts keypoints."""
+
+    def __init__(self, keypoints: int) -> None:
+        super().__init__()
+        self.head = nn.Module()
+        self.head.mct = nn.Module()
+        self.head.mct.keypoint_tokens = nn.Parameter(torch.randn(1, keypoints, 4))
+        self.head.mlp = nn.Linear(4, 2)
+
+
+@pytest.mark.parametrize('says_names', [True, False])
+def test_fine_tuning_gives_keypoints_of_other_data_their_weights_by_name(says_names):
+    """From COCO's 17 keypoints to CrowdPose's 14; a file without names is known by their number."""
+    coco, crowdpose = keypoint_names_of('coco'), keypoint_names_of('crowdpose')
+    start, model = Tokens(17), Tokens(14)
+    before = model.head.mct.keypoint_tokens.detach().clone()
+    run = runner(model, 'start.pth', training=True)
+    said = []
+    run.logger = types.SimpleNamespace(info=said.append)
+    names = dict(enumerate(crowdpose))
+    dataset = types.SimpleNamespace(metainfo=dict(keypoint_id2name=names))
+    run._train_loop.dataloader = types.SimpleNamespace(dataset=dataset)
+    checkpoint = dict(state_dict=start.state_dict())
+    if says_names:
+        checkpoint['meta'] = dict(dataset_meta=dict(keypoint_id2name=dict(enumerate(coco))))
+    CheckpointGuardHook().after_load_checkpoint(run, checkpoint)
+    model.load_state_dict(checkpoint['state_dict'])
+    tokens = model.head.mct.keypoint_tokens
+    for index, name in enumerate(crowdpose):
+        source = (
+            start.head.mct.keypoint_tokens[:, coco.index(name)]
+            if name in coco
+            else before[:, index]
+        )
+        torch.testing.assert_close(tokens[:, index], source, rtol=0, atol=0)
+    torch.testing.assert_close(model.head.mlp.weight, start.head.mlp.weight, rtol=0, atol=0)
+    (line,) = said
+    assert line.startswith('12 of 14 keypoints') and line.endswith('2: top_head, neck')
 
 
 def test_weights_that_are_no_numbers_are_never_a_start(tmp_path):

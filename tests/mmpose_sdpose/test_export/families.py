@@ -104,6 +104,10 @@ FAMILIES = {
         type='CAUNet', stem_channels=8, mid_channels=16, out_channels=16, num_units=1, groups=4,
         gate='eca',
     ),
+    'ladpose, stages': lambda: _with_backbone(
+        token_regression_model(depth=1, in_featuremap_size=(3, 4), patch_size=(1, 1)),
+        type='ThinCAUNet', base_channels=8, num_units=(1, 2), group_width=4, reduction=4,
+    ),
 }  # fmt: skip
 #: Heads and codecs of MMPose.
 MMPOSE_FAMILIES = {

@@ -75,6 +75,25 @@ def test_eight_bits_are_where_they_should_be_and_compute_the_same(graph, inputs)
     assert abs(expected - found).max() > 0  # it is another arithmetic
 
 
+def test_channel_attention_in_stages_computes_the_same_in_eight_bits():
+    """Grouped convolutions become eight bits, the few weights of the gates do not."""
+    network = Network(family('ladpose, stages')).eval()
+    seen = images(9, network.model)
+    graph = trace(network, (seen[:1],), ('image',), ('coordinates', 'scores'))
+    quantised = to_int8(graph, seen.numpy())
+    made_by = {output: node.op_type for node in quantised.graph.node for output in node.output}
+    eight = [
+        (node.op_type, made_by.get(node.input[1]) == 'DequantizeLinear')
+        for node in quantised.graph.node
+        if node.op_type == 'Conv'
+    ]
+    assert eight.count(('Conv', True)) == len(eight) - 1  # all but the first
+    expected, found = (
+        OnnxSession(one)(image=seen.numpy())['coordinates'] for one in (graph, quantised)
+    )
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.98
+
+
 def test_half_precision_computes_nearly_the_same_from_half_the_bytes(graph, inputs):
     half = to_half(graph)
     assert len(half.SerializeToString()) < 0.6 * len(graph.SerializeToString())

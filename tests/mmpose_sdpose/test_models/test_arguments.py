@@ -23,11 +23,13 @@ from mmpose_sdpose.models import (
     SimCCDistributionLoss,
     SimulatedHeatmapLoss,
     StemNet,
+    ThinCAUNet,
     ThinResNet,
     TokenDistanceLoss,
     TokenRegressionHead,
     TopdownDistiller,
 )
+from mmpose_sdpose.models.arguments import near
 from mmpose_sdpose.models.layers import (
     AttentionMaps,
     ChannelAttentionUnit,
@@ -260,6 +262,23 @@ BACKBONES = [
         options=once,
     ),
     Case(
+        ThinCAUNet,
+        arguments(
+            base_channels=count.map(lambda quarter: 4 * quarter),
+            num_units=st.lists(count, min_size=1, max_size=3),
+            group_width=st.sampled_from([1, 2, 4]),
+            gate=st.sampled_from(['se', 'eca', None]),
+            reduction=st.sampled_from([1, 2, 4]),
+            in_channels=count,
+        ),
+        dict(
+            dict.fromkeys(('base_channels', 'group_width', 'reduction', 'in_channels'), COUNT),
+            num_units=((), 2, 'two', (0,)),
+            gate=GATE,
+        ),
+        use_backbone,
+    ),
+    Case(
         ThinResNet,
         arguments(
             depth=st.sampled_from([18, 50]),
@@ -490,6 +509,10 @@ DISTILLERS = [
                 lambda names: {name: COMPARED[name] for name in names}
             ),
             teacher_ckpt=st.none(),
+            ema_momentum=st.none(),
+            keypoint_pairs=st.sampled_from([None, [(0, 1), (3, 2)]]),
+            frozen=st.sampled_from([(), ['backbone'], ['backbone.conv1', 'head.mlp']]),
+            student_loss_weight=weight,
             backbone_from_teacher=flag,
             allow_untrained=st.just(True),
         ),
@@ -498,6 +521,10 @@ DISTILLERS = [
             teacher=MODEL,
             losses=(None, 5, 'text', {}, [], dict(scores=5), dict(scores={})),
             teacher_ckpt=(5, NAN, [], True),
+            ema_momentum=(0.5, 0, 'text', NAN),
+            keypoint_pairs=(5, 'text', [5], [(0,)], [(17, 0)], [(0, 1), (0, 2)], [('nose', 0)], {}),
+            frozen=(5, 'backbone', [3], ['nothing'], None),
+            student_loss_weight=WEIGHT,
             backbone_from_teacher=FLAG,
             allow_untrained=FLAG,
         ),
@@ -540,3 +567,10 @@ def test_what_is_illegal_is_refused_by_its_name(case):
             assert re.search(rf'\b{name}\b', str(refused.value)), (name, value)
 
     refuse()
+
+
+def test_a_name_that_is_not_known_is_answered_with_its_like():
+    names = ['heatmaps', 'coordinates', 'scores']
+    assert near('heatmap', names) == '; did you mean heatmaps?'
+    assert near('xyz', names) == "; choose from ['coordinates', 'heatmaps', 'scores']"
+    assert near('xyz', map(str, range(21))).endswith(' …')

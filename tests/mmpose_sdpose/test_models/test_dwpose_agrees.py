@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from mmpose_sdpose.configs import configs_dir
+from mmpose_sdpose.configs import configs_dir, read_config
+from mmpose_sdpose.engine.hooks.loss_weight_hook import factor_at
 
 import pytest
 import torch
@@ -93,3 +94,51 @@ def test_the_first_stage(tmp_path, epoch):
         torch.testing.assert_close(gradients(found, our_part), gradients(expected, their_part))
     their_connector = dwpose.distill_losses['loss_fea'].align
     torch.testing.assert_close(gradients(found, connector), gradients(expected, their_connector))
+
+
+def test_the_second_stage(tmp_path):
+    """A new head on the backbone of the first stage, taught by the old one alone."""
+    config = rtmpose_model()
+    ours = build(
+        dict(
+            type='TopdownDistiller',
+            student=config,
+            teacher=config,
+            losses=dict(simcc=dict(dwpose_losses()['simcc'], loss_weight=1.0)),
+            backbone_from_teacher=True,
+            frozen=['backbone'],
+            student_loss_weight=0.0,
+            allow_untrained=True,
+        )
+    ).train()
+    dwpose = theirs(tmp_path, config, config, two_dis=True).train()
+    dwpose.teacher.eval()
+    dwpose.student.head.load_state_dict(ours.head.state_dict())
+    dwpose.teacher.load_state_dict(ours.teacher.state_dict())
+    at_epoch(3, 4)  # the weight does not fall
+    batch = ours.data_preprocessor(with_simcc_labels(packed_batch(3)), training=True)
+    expected, found = dwpose.loss(**copy.deepcopy(batch)), ours.loss(**batch)
+    assert list(expected) == ['loss_logit'] and found['loss_kpt'] == 0
+    torch.testing.assert_close(found['loss_distill_simcc'], expected['loss_logit'])
+    torch.testing.assert_close(
+        gradients(found, ours.head), gradients(expected, dwpose.student.head)
+    )
+    for name, value in ours.backbone.state_dict().items():
+        assert torch.equal(value, ours.teacher.backbone.state_dict()[name]), name
+    assert not any(parameter.requires_grad for parameter in ours.backbone.parameters())
+
+
+@pytest.mark.parametrize(
+    'name, epochs',
+    [
+        ('td-simcc_rtmpose-s_distill-rtmpose-m_8xb256-420e_coco-256x192', 420),
+        ('td-simcc_rtmpose-t_distill-rtmpose-s_1xb32-20e_lspet-128x96', 20),
+    ],
+)
+def test_weights_fall_as_dwposes(name, epochs):
+    cfg = read_config(name)
+    (hook,) = (hook for hook in cfg.custom_hooks if hook.type == 'LossWeightHook')
+    assert set(hook.schedules) == set(cfg.model.losses) == {'features', 'simcc'}
+    for schedule in hook.schedules.values():
+        for epoch in (0, 1, epochs // 2, epochs - 1):
+            assert factor_at(schedule, epoch) == pytest.approx(1 - epoch / epochs)

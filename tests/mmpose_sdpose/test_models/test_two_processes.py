@@ -30,6 +30,7 @@ CONFIGS = {
     'StemNet': 'td-hm_sdpose-t_8xb64-300e_coco-256x192',
     'CAUNet': 'td-reg_ladpose-n_2xb16-16e_synthpose-128x96',
     'HRNetThreeStage': 'td-hm_sdpose-b_8xb64-300e_coco-256x192',
+    'ThinCAUNet': 'td-reg_ladpose-n_2xb16-16e_synthpose-128x96',
     'ThinResNet': 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96',
 }
 CASES = [
@@ -80,6 +81,11 @@ def make(name: str) -> tuple[nn.Module, dict]:
         return still(make_dwpose()), with_simcc_labels(packed_batch(4))
     cfg = read_config(CONFIGS.get(name, CONFIGS['ThinResNet']))
     cfg.model.head.encoder.depth = 1  # the backbone is what is asked about
+    if name == 'CAUNet':
+        cfg.model.backbone = dict(
+            type='CAUNet', stem_channels=32, mid_channels=64, out_channels=128
+        )
+        cfg.model.head.update(in_featuremap_size=(24, 32), patch_size=(4, 4))
     torch.manual_seed(0)
     model = still(build_model(cfg))
     return model, packed_batch(2, size=tuple(cfg.codec.input_size))

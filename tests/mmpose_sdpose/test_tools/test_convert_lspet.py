@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 from mmpose_sdpose.datasets.lspet import JOINTS, crowdpose_names
 from mmpose_sdpose.tools.convert_lspet import main
@@ -110,6 +111,10 @@ def test_real_photos_keep_the_annotators_joints(tmp_path, photos):
         ('text', 'is no MATLAB file that can be read'),
         ('shape', r'joints of shape \(3, 14, 5\), those of LSPET are \(14, 3, 10000\)'),
         ('name', 'joints of shape None'),
+        ('objects', 'joints of 5 photos as object, those of LSPET are numbers'),
+        ('nobody', 'joints of 0 photos as float64'),
+        ('no photos', '5 of 5 photos are missing or empty, the first is .*im00001.jpg'),
+        ('packed', 'archive has no joints.mat: name the unpacked archive'),
         ('half', '2 of 5 photos are missing or empty, the first is .*im00004.jpg'),
         ('broken', 'im00002.jpg is no readable image'),
         ('taken', 'out exists and is not empty'),
@@ -127,6 +132,15 @@ def test_what_is_no_archive_is_said_in_one_sentence(fault, said, tmp_path, capsy
         make_archive(archive, joints, photos=3 if fault == 'half' else PHOTOS)
     if fault == 'text':
         (archive / 'joints.mat').write_text('joints')
+    if fault == 'objects':
+        savemat(archive / 'joints.mat', dict(joints=np.full((14, 3, 5), {}, object)))
+    if fault == 'nobody':
+        savemat(archive / 'joints.mat', dict(joints=np.zeros((14, 3, 0))))
+    if fault == 'no photos':
+        shutil.rmtree(archive / 'images')
+    if fault == 'packed':
+        shutil.rmtree(archive)
+        archive.write_bytes(b'PK')
     if fault == 'name':
         savemat(archive / 'joints.mat', dict(points=np.zeros(3)))
     if fault == 'broken':

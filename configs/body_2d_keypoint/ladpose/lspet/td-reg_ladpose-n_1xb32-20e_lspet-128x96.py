@@ -2,8 +2,6 @@
 _base_ = ['../../../_base_/token_regression_lspet.py']
 
 model = dict(
-    backbone=dict(
-        _delete_=True, type='CAUNet', stem_channels=32, mid_channels=64, out_channels=128
-    ),
-    head=dict(in_featuremap_size=(24, 32), patch_size=(4, 4), encoder=dict(depth=3)),
+    backbone=dict(_delete_=True, type='ThinCAUNet'),
+    head=dict(encoder=dict(depth=3)),
 )

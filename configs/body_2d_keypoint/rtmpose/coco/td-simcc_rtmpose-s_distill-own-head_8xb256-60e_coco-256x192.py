@@ -1,5 +1,5 @@
 # DWPose's second stage: RTMPose-s keeps the backbone that it learned in the first, and a new head on it
-# is taught by the old one, which the distributions of all joints come from.
+# learns the distributions of all joints from the old one, and nothing from labels.
 _base_ = ['./td-simcc_rtmpose-s_8xb256-420e_coco-256x192.py']
 
 model = dict(
@@ -8,6 +8,7 @@ model = dict(
     student=_base_.model,
     backbone_from_teacher=True,
     frozen=['backbone'],
+    student_loss_weight=0.0,
     teacher='td-simcc_rtmpose-s_8xb256-420e_coco-256x192',
     teacher_ckpt='checkpoints/td-simcc_rtmpose-s_distill-rtmpose-m_8xb256-420e_coco-256x192.pth',
     losses=dict(simcc=dict(_base_.dwpose_losses.simcc, loss_weight=1.0)),

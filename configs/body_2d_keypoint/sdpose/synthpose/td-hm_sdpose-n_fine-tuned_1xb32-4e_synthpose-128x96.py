@@ -1,4 +1,4 @@
-# The small SDPose goes on, with two cycles, from the packaged weights, which were trained with one, on
+# The small SDPose goes on, with two cycles, from the packaged weights, which were trained with one on
 # another SynthPose.
 _base_ = ['./td-hm_sdpose-n_2xb16-16e_synthpose-128x96.py']
 

@@ -17,11 +17,7 @@ on_stride_4 = {
     'model.head.in_featuremap_size': (24, 32),
     'model.head.patch_size': (4, 4),
 }
-convolutional = {'model.head.deconv_out_channels': None, 'model.head.deconv_kernel_sizes': None}
-student_backbone = dict(
-    _delete_=True, type='CAUNet', stem_channels=32, mid_channels=64, out_channels=128
-)
-student_first = dict(first, options={'model.backbone': student_backbone, **convolutional})
+student_first = dict(first, options={'model.backbone': dict(_delete_=True, type='ThinCAUNet')})
 # The teacher sees twice the width for three times as long.
 wide = {'model.backbone.base_channels': 64, 'model.head.in_channels': 256}
 distilled_options = {

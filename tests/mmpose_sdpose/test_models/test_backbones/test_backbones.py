@@ -3,7 +3,14 @@ from __future__ import annotations
 import copy
 
 from mmpose_sdpose.checkpoint import fetch_state_dict
-from mmpose_sdpose.models import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet, ThinResNet
+from mmpose_sdpose.models import (
+    CAUNet,
+    HRNetThreeStage,
+    IdentityBackbone,
+    StemNet,
+    ThinCAUNet,
+    ThinResNet,
+)
 
 import pytest
 import torch
@@ -44,9 +51,10 @@ def in_channels_last(backbone: nn.Module) -> bool:
         lambda: StemNet(stem_channels=8, out_channels=16, num_blocks=1),
         lambda: CAUNet(stem_channels=8, mid_channels=8, out_channels=16, num_units=1, groups=2),
         lambda: HRNetThreeStage(8, 8),
+        lambda: ThinCAUNet(base_channels=16, num_units=(1, 1)),
         lambda: ThinResNet(base_channels=8),
     ],
-    ids=['StemNet', 'CAUNet', 'HRNetThreeStage', 'ThinResNet'],
+    ids=['StemNet', 'CAUNet', 'HRNetThreeStage', 'ThinCAUNet', 'ThinResNet'],
 )
 def test_convolutions_are_in_channels_last_memory_whatever_is_loaded(build, tmp_path):
     backbone, image = build(), torch.randn(1, 3, 64, 48)

@@ -116,6 +116,24 @@ def test_unit_is_built_from_its_parts(in_channels, gate):
 
 
 @pytest.mark.parametrize('in_channels', [16, 32])
+def test_unit_with_a_stride_is_the_unit_at_every_other_place(in_channels):
+    """Without a gate, which would see the means of another map."""
+    torch.manual_seed(0)
+    strided = ChannelAttentionUnit(in_channels, 8, 32, groups=4, gate=None, stride=2).eval()
+    plain = ChannelAttentionUnit(in_channels, 8, 32, groups=4, gate=None).eval()
+    weights = strided.state_dict()
+    plain.load_state_dict({k: v for k, v in weights.items() if k in plain.state_dict()})
+    if in_channels == 32:  # which then needs a convolution on the way past
+        plain.skip = strided.skip
+    for conv in (plain.skip[0], strided.skip[0]):
+        assert conv.kernel_size == (1, 1)
+    x = torch.randn(2, in_channels, 5, 3)
+    strided_out = strided(x)
+    plain.skip[0].stride = (1, 1)
+    torch.testing.assert_close(strided_out, plain(x)[:, :, ::2, ::2])
+
+
+@pytest.mark.parametrize('in_channels', [16, 32])
 @pytest.mark.parametrize('gate', GATES)
 def test_unit_with_its_last_norm_at_zero_is_its_skip(in_channels, gate):
     module = unit(in_channels, gate).eval()
@@ -175,6 +193,7 @@ def test_unit_leaves_its_input_as_it_is():
         (dict(out_channels=0), r'out_channels \(0\)'),
         (dict(reduction=5), r'channels \(32\) must be a multiple of reduction \(5\)'),
         (dict(reduction=0), r'reduction \(0\)'),
+        (dict(stride=0), r'stride \(0\) must be at least 1'),
         (dict(gate='cbam'), r"gate \('cbam'\) must be 'se', 'eca' or None"),
     ],
 )

@@ -1,20 +1,22 @@
-"""Draw the pages' pictures of the walking woman, with the model that comes with the package.
+"""Draw the pages' pictures with the model that comes with the package; again when it was replaced.
 
 `docs/walk.jpg`, cut out of a frame of the demonstration clip of Sports2D (BSD-3-Clause, see
-`docs/walk.LICENSE`); `docs/walk_pose.jpg`, what the first command of the pages makes of it; and with a
-detector `docs/walk_clip.jpg`, frames of the whole clip. Run it again when the packaged model was
-replaced.
+`docs/walk.LICENSE`); `docs/walk_pose.jpg`, what the first command of the pages makes of it; with a
+detector `docs/walk_clip.jpg`, frames of the whole clip; and `docs/portrait_pose.jpg`, of the portrait of
+Grace Hopper (public domain) in Matplotlib's sample data.
 """
 
 from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
+import matplotlib
 import numpy as np
 
 from sdpose_runtime.cli import main as run_command
@@ -31,25 +33,31 @@ SHOWN, SHOWN_COLUMNS, SMALLER = (20, 84, 120, 156, 194, 216), slice(0, 1600), 4
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog='draw_walk', description=__doc__)
+    parser = argparse.ArgumentParser(prog='draw_pictures', description=__doc__)
     parser.add_argument('clip', type=Path, help="Sports2D's demonstration clip, 1768x994")
     parser.add_argument('--detector', type=Path, metavar='ONNX', help='for docs/walk_clip.jpg')
     args = parser.parse_args(argv)
     frame = read_frames(args.clip, [FRAME])[0]
     write_picture(DOCS / 'walk.jpg', frame[ROWS, COLUMNS])
-    draw_pose(DOCS / 'walk_pose.jpg')
+    draw_pose(COMMAND.replace('docs/', f'{DOCS}/'), DOCS / 'walk_pose.jpg')
+    draw_pose(COMMAND.replace('docs/walk.jpg', str(portrait())), DOCS / 'portrait_pose.jpg')
     if args.detector is not None:
         draw_clip(args.clip, args.detector, DOCS / 'walk_clip.jpg')
     return 0
 
 
-def draw_pose(target: Path) -> None:
-    """What the command makes of the picture in docs."""
+def portrait() -> Path:
+    """Where Matplotlib has it."""
+    return Path(matplotlib.get_data_path(), 'sample_data', 'grace_hopper.jpg')
+
+
+def draw_pose(command: str, target: Path) -> None:
+    """What a command makes of one picture."""
     with TemporaryDirectory() as folder:
-        words = shlex.split(COMMAND.replace('docs/', f'{DOCS}/'))[1:]
+        words = shlex.split(command)[1:]
         words[words.index('out')] = folder
         _run(words)
-        Path(folder, 'walk.jpg').replace(target)
+        shutil.move(next(Path(folder).glob('*.jpg')), target)
 
 
 def draw_clip(clip: Path, detector: Path, target: Path) -> None:
