@@ -72,7 +72,7 @@ def _cost(model: nn.Module, size: tuple[int, int]) -> str:
     try:
         with torch.random.fork_rng(devices=[]):
             cost = measure_complexity(model, size)
-    except (RuntimeError, TypeError) as error:  # of a model that takes its input otherwise
+    except (RuntimeError, TypeError, ValueError) as error:  # a run may do without
         return f'not counted ({str(error).splitlines()[0]})'
     finally:
         for module, training in modes.items():
