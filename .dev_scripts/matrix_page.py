@@ -110,14 +110,20 @@ def _order(result: Result) -> tuple[list[int], str, bool]:
 
 
 def _table(results: Sequence[Result], columns: Mapping[str, Sequence[str]]) -> str:
-    head = ['', 'Python', *columns, 'tests', 'run']
+    """A row each, and which tests were run: said by numbers where they were not the same."""
+    head = ['', 'Python', *columns, 'tests', 'on']
     rows = [head, ['---'] * len(head)]
+    sets = list(dict.fromkeys(tuple(result.tests) for result in results))
     for result in results:
         versions = [_version(result, names) for names in columns.values()]
-        tests = ' '.join(f'`{path}`' for path in result.tests)
-        python, ran = result.versions.get('python', ''), f'{tests}, {result.date}'
-        rows.append([result.age, python, *versions, result.said(), ran])
-    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+        number = f' ({sets.index(tuple(result.tests)) + 1})' if len(sets) > 1 else ''
+        python, said = result.versions.get('python', ''), result.said() + number
+        rows.append([result.age, python, *versions, said, result.date])
+    lines = [f'| {" | ".join(row)} |' for row in rows]
+    for index, tests in enumerate(sets, start=1):
+        paths = ', '.join(f'`{path}`' for path in tests)
+        lines += ['', f'({index}) {paths}' if len(sets) > 1 else f'Tests: {paths}']
+    return '\n'.join(lines)
 
 
 def _version(result: Result, names: Sequence[str]) -> str:

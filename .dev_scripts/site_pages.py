@@ -21,7 +21,13 @@ if TYPE_CHECKING:  # links are rewritten, and tested, without MkDocs too
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = 'docs'
 #: Pages outside docs/ that the site has, where they exist.
-PAGES = ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'projects/**/*.md')
+PAGES = (
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'mmpose_sdpose/weights/README.md',
+    'projects/**/*.md',
+)
 HOME = {'README.md': 'index.md'}
 _LINK = re.compile(
     r'(?P<text>!?\[(?:[^\[\]]|\[[^\]]*\])*\])\((?P<path>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)'

@@ -237,6 +237,15 @@ def take_keypoints(
     return taken, shared if taken else []
 
 
+def count_keypoints(found: Mapping[str, Any]) -> int:
+    """Number of keypoints that a state dict has weights for; 0 if it does not show."""
+    for key, value in found.items():
+        for name, axis in _KEYPOINT_AXES.items():
+            if key.endswith(name) and isinstance(value, Tensor) and value.dim() > axis:
+                return value.shape[axis]
+    return 0
+
+
 def keypoint_names_in(checkpoint: Mapping[str, Any]) -> list[str]:
     """Names of the keypoints that a checkpoint was trained on, if it says so; [] otherwise."""
     meta = checkpoint.get('meta')

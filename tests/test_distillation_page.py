@@ -7,6 +7,7 @@ import inspect
 import re
 from pathlib import Path
 
+from mmpose_sdpose.configs import find_config
 from mmpose_sdpose.engine import LossWeightHook
 from mmpose_sdpose.models import losses
 from mmpose_sdpose.models.distillers import TopdownDistiller
@@ -14,6 +15,7 @@ from mmpose_sdpose.models.distillers.comparisons import build_comparison
 from mmpose_sdpose.models.distillers.registries import all_quantities
 
 import pytest
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import nn
@@ -57,6 +59,22 @@ def test_the_config_on_the_page_builds():
     init_default_scope('mmpose')
     model = MODELS.build({**found['model'], 'teacher_ckpt': None, 'allow_untrained': True})
     assert sorted(model.comparisons) == ['features', 'heatmaps', 'where']
+
+
+def test_the_other_configs_on_the_page_load(tmp_path):
+    beside = find_config('td-reg_ladpose_distill-tokenpose-s-v1_8xb64-300e_coco-256x192')
+    blocks = re.findall(r'```python\n((?:_base_|train_dataloader) = .*?)```', TEXT, re.S)
+    assert len(blocks) == 2
+    for number, code in enumerate(blocks):
+        if not code.startswith('_base_'):
+            code = f"_base_ = ['./{beside.name}']\n{code}"
+        path = tmp_path / f'{number}.py'
+        path.write_text(code.replace("'./", f"'{beside.parent}/"))
+        cfg = Config.fromfile(path)
+        dataset = cfg.train_dataloader.dataset
+        unlabelled = dataset.type == 'KeepBoxes' and set(dataset) == {'type', 'dataset'}
+        weights = [hook.type for hook in cfg.custom_hooks].count('LossWeightHook')
+        assert (unlabelled, weights) in [(True, 0), (False, 1)]
 
 
 LOSSES = calls(r"\w+=dict\(type='\w+Loss'.*\)")

@@ -118,7 +118,22 @@ val_dataloader = dict(
         pipeline=val_pipeline,
     ),
 )
-test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=None)
-test_evaluator = val_evaluator
+# CocoMetric would miss the people of the file that are not held out.
+val_evaluator = [dict(type='MeanOKS'), dict(type='PCKAccuracy', thr=0.2, prefix='lspet')]
+
+# Everyday people: boxes as annotated, so no figure to compare with those on detections.
+test_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    dataset=dict(
+        data_root='',
+        ann_file=coco + 'annotations/person_keypoints_val2017.json',
+        data_prefix=dict(img=coco + 'val2017/'),
+        pipeline=val_pipeline,
+    ),
+)
+test_evaluator = [
+    dict(type='CocoMetric', ann_file=coco + 'annotations/person_keypoints_val2017.json'),
+    dict(type='MeanOKS'),
+]
 default_hooks = dict(checkpoint=dict(interval=10, save_best=None))

@@ -29,6 +29,7 @@ from sdpose_runtime.files import whole_file
 
 #: What is fine-tuned unless said: a config of this package, and what it was trained to.
 CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+PARTS = ('train', 'val', 'test')
 WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 
 
@@ -88,10 +89,26 @@ def read_parts(args: argparse.Namespace) -> dict[str, Labels]:
 
 
 def base_config(name: str) -> str:
-    """The text of a model's own config, without its data."""
+    """The text of a model's own config, with nothing left of its data: CocoDataset and COCO's AP.
+
+    Raises:
+        ValueError: If its batches are augmented by the model, which its own data goes with.
+    """
     config = read_config(name)
-    for key in ('data_root', 'data_source', 'dataset_type', 'load_from'):
+    preprocessor = config.model.get('data_preprocessor', {}).get('type')
+    if preprocessor != 'PoseDataPreprocessor':
+        raise ValueError(
+            f'{name} has a {preprocessor}, which only its own data fits: take a config of the same '
+            'model for COCO'
+        )
+    for key in ('data_root', 'data_source', 'dataset_type', 'load_from', 'metainfo'):
         config.pop(key, None)
+    for part in PARTS:
+        dataset = config[f'{part}_dataloader'].dataset
+        kept = {key: dataset[key] for key in ('pipeline', 'test_mode') if key in dataset}
+        config[f'{part}_dataloader'].dataset = dict(type='CocoDataset', **kept)
+    config.val_evaluator = config.test_evaluator = dict(type='CocoMetric')
+    config.default_hooks.checkpoint.update(save_best='coco/AP', rule='greater')
     return config.pretty_text
 
 

@@ -128,6 +128,13 @@ class RunReport(Hook):
             done = runner.iter + 1
             self.meter.step(done, f'{_place(runner, done)}  {_loss(runner, 20)}')
 
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        if self.meter is not None:
+            batch = f'{batch_idx + 1}/{len(runner.val_dataloader)}'
+            self.meter.step(self.meter.done, f'{_place(runner, runner.iter)}  validating {batch}')
+
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         if self.meter is None:
             return

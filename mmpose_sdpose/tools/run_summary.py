@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmpose_sdpose.engine.hooks.plain_model import plain_model
 from mmpose_sdpose.evaluation.complexity import measure_complexity
+from mmpose_sdpose.models import DeviceAugmentation
 
 import torch
 from mmengine.dataset import BaseDataset
@@ -16,6 +17,7 @@ from torch import nn
 
 #: Steps of a pipeline that no two trainings differ in.
 _EVERY_PIPELINE = {
+    'PackPersonCrop',
     'LoadImage',
     'GetBBoxCenterScale',
     'TopdownAffine',
@@ -29,7 +31,7 @@ def sum_up_training(runner: Runner) -> dict[str, str]:
     lines = dict(_model_lines(runner))
     lines['starts from'] = _start(runner)
     lines['data'] = '; '.join(_people(runner.train_dataloader.dataset))
-    if augmentation := _augmentation(runner.train_dataloader.dataset):
+    if augmentation := _augmentation(runner):
         lines['augmented by'] = augmentation
     lines['validated on'] = _validation(runner)
     lines['length'] = _length(runner)
@@ -70,7 +72,7 @@ def _cost(model: nn.Module, size: tuple[int, int]) -> str:
     try:
         with torch.random.fork_rng(devices=[]):
             cost = measure_complexity(model, size)
-    except (RuntimeError, TypeError) as error:  # of a model that takes its input otherwise
+    except (RuntimeError, TypeError, ValueError) as error:  # a run may do without
         return f'not counted ({str(error).splitlines()[0]})'
     finally:
         for module, training in modes.items():
@@ -118,8 +120,13 @@ def _inner(dataset: BaseDataset) -> Sequence[BaseDataset]:
     return getattr(dataset, 'datasets', [wrapped] * (wrapped is not None))
 
 
-def _augmentation(dataset: BaseDataset) -> str:
-    return ', '.join(name for name in _steps(dataset) if name not in _EVERY_PIPELINE)
+def _augmentation(runner: Runner) -> str:
+    names = [
+        name for name in _steps(runner.train_dataloader.dataset) if name not in _EVERY_PIPELINE
+    ]
+    if isinstance(plain_model(runner).data_preprocessor, DeviceAugmentation):
+        names.append(DeviceAugmentation.__name__)
+    return ', '.join(names)
 
 
 def _steps(dataset: BaseDataset) -> dict[str, None]:

@@ -80,14 +80,21 @@ def test_tables_are_written_between_their_marks():
     assert page == EMPTY.replace(
         'runtime -->\n',
         'runtime -->\n'
-        '|  | Python | NumPy | OpenCV | ONNX Runtime | tests | run |\n'
+        '|  | Python | NumPy | OpenCV | ONNX Runtime | tests | on |\n'
         '| --- | --- | --- | --- | --- | --- | --- |\n'
-        '| newest | 3.10.13 | 1.21.6 | 4.6.0.66 |  | 1 failed, 2 skipped | '
-        '`tests/sdpose_runtime`, 2026-11-26 |\n'
-        '| oldest | 3.10.13 | 1.21.6 | 4.6.0.66 |  | 437 passed, 2 skipped | '
-        '`tests/sdpose_runtime`, 2026-11-26 |\n',
+        '| newest | 3.10.13 | 1.21.6 | 4.6.0.66 |  | 1 failed, 2 skipped | 2026-11-26 |\n'
+        '| oldest | 3.10.13 | 1.21.6 | 4.6.0.66 |  | 437 passed, 2 skipped | 2026-11-26 |\n'
+        '\nTests: `tests/sdpose_runtime`\n',
     )
     assert render(page, [RESULT, other]) == page
+
+
+def test_tests_that_were_not_the_same_are_told_apart():
+    some = replace(RESULT, name='runtime-3.11-newest', tests=('tests/a', 'tests/b'))
+    page = render(EMPTY, [RESULT, some])
+    assert '| 437 passed, 2 skipped (1) |' in page
+    assert '| 437 passed, 2 skipped (2) |' in page
+    assert '\n(1) `tests/sdpose_runtime`\n\n(2) `tests/a`, `tests/b`\n' in page
 
 
 def test_the_page_has_both_tables():

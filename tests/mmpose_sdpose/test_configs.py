@@ -14,7 +14,7 @@ from mmpose_sdpose.evaluation.complexity import measure_complexity
 
 import numpy as np
 import pytest
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import Registry, init_default_scope
 from mmpose.registry import DATASETS, MODELS
@@ -53,11 +53,19 @@ def test_student_teacher_and_losses_of_every_distillation_fit(path):
     distiller = MODELS.build(cfg.model)
     (plain,) = (one for one in plain_configs() if same_model(one, path))
     assert list(distiller.state_dict()) == list(build_model(plain).state_dict())
-    encoder = cfg.train_dataloader.dataset.pipeline[-2].encoder
+    encoder = target_codec(cfg)
     assert encoder.type == type(distiller.head.decoder).__name__
     if path.stem.startswith('td-reg_'):
         assert distiller.head.score_loss is None, 'the teacher trains the scores'
         assert encoder.type == 'RegressionLabel'
+
+
+def target_codec(cfg: Config) -> ConfigDict:
+    """The codec that makes the targets: in the pipeline, or where batches are augmented."""
+    steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+    if 'GenerateTarget' in steps:
+        return steps['GenerateTarget'].encoder
+    return cfg.model.student.data_preprocessor.codec
 
 
 def same_model(one: Path, other: Path) -> bool:

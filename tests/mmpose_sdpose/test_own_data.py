@@ -7,8 +7,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mmpose_sdpose.checkpoint import keypoint_names_in, read_checkpoint, take_keypoints
+from mmpose_sdpose.checkpoint import (
+    count_keypoints,
+    keypoint_names_in,
+    read_checkpoint,
+    take_keypoints,
+)
 from mmpose_sdpose.configs import build_model, keypoint_names_of, read_config
+from mmpose_sdpose.datasets import check_data
 from mmpose_sdpose.datasets.own_data import Labels, metainfo_file, mirrored, read_labels, split
 from mmpose_sdpose.tools.prepare_data import main as prepare_data
 
@@ -218,6 +224,7 @@ def test_rows_of_an_output_layer_go_by_name_too():
     )
     found = {'head.final_layer.weight': torch.arange(6.0).reshape(3, 2, 1, 1)}
     found['head.final_layer.bias'] = torch.tensor([10.0, 20.0, 30.0])
+    assert count_keypoints(found) == 3 and count_keypoints(dict(weight=found)) == 0
     taken, shared = take_keypoints(found, model, ['a', 'b', 'c'], ['c', 'd'])
     assert shared == ['c']
     own = model.state_dict()
@@ -285,3 +292,29 @@ def test_a_published_model_can_be_the_start(hands):
     assert config.train_dataloader.dataset.ann_file == 'data/hand_s/train.json'
     assert config.test_evaluator.ann_file == 'data/hand_s/val.json'
     assert len(SKELETON) == 20 and config.train_cfg.max_epochs == 300
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'td-hm_sdpose-n_8xb64-300e_coco-256x192',  # tests on detected boxes of its own
+        'td-reg_ladpose_8xb64-300e_crowdpose-256x192',  # has another data set, metric and AP
+        'td-reg_distilpose-n_2xb16-16e_synthpose-128x96',
+    ],
+)
+def test_nothing_is_left_of_the_data_that_a_model_was_made_for(name, hands):
+    arguments = ['labels.json', '--images', 'photos', '--out', 'own', '--config', name]
+    assert prepare_data([*arguments, '--weights', 'None']) == 0
+    config = Config.fromfile('own/own.py')
+    assert config.load_from is None
+    assert [finding.text for finding in check_data(config, ['train', 'val', 'test'])] == []
+    text = Path('own/own_base.py').read_text()
+    assert not [word for word in ('data/', 'CrowdPose', 'crowd', 'annotations/') if word in text]
+    assert config.default_hooks.checkpoint.save_best == 'coco/AP'
+
+
+def test_a_model_that_augments_its_own_data_is_refused(hands, capsys):
+    arguments = ['labels.json', '--images', 'photos', '--out', 'own', '--weights', 'None']
+    name = 'td-hm_sdpose-n_1xb256-60e_photos-256x192'
+    assert prepare_data([*arguments, '--config', name]) == 1
+    assert 'take a config of the same model for COCO' in capsys.readouterr().err

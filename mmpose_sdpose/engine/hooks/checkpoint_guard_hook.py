@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...checkpoint import (
     READS_SAFELY,
+    count_keypoints,
     judge,
     keypoint_names_in,
     list_unusable,
@@ -114,8 +115,7 @@ def _weights_of_keypoints(runner: Runner, checkpoint: dict, found: dict) -> dict
 
 def _usual_names(found: dict) -> list[str]:
     """COCO's 17 or CrowdPose's 14 keypoints, of weights for as many that do not say which."""
-    tokens = [value for key, value in found.items() if key.endswith('.keypoint_tokens')]
-    data = {17: 'coco', 14: 'crowdpose'}.get(tokens[0].shape[1] if tokens else 0)
+    data = {17: 'coco', 14: 'crowdpose'}.get(count_keypoints(found))
     return keypoint_names_of(data) if data else []
 
 

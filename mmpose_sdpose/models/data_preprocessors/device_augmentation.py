@@ -125,7 +125,7 @@ class DeviceAugmentation(PoseDataPreprocessor):
     def forward(self, data: dict, training: bool = False) -> dict:
         if 'keypoints' not in data:
             return super().forward(data, training)
-        batch = self.cast_data(data)
+        batch = self.cast_data({key: _stacked(values) for key, values in data.items()})
         with torch.no_grad():
             images, points, visible = self.augment(
                 batch['inputs'], batch['keypoints'], batch['keypoints_visible'], batch['bbox']
@@ -291,6 +291,13 @@ class DeviceAugmentation(PoseDataPreprocessor):
         images = mean + (1 + numbers[1]) * (images - mean)
         tint = 0.3 * numbers[2:5].squeeze(-1).squeeze(-1).transpose(0, 1).reshape(-1, 3, 1, 1)
         return (images * (1 + numbers[5]) * (1 + tint)).clamp(0, 255)
+
+
+def _stacked(values: Tensor | Sequence) -> Tensor:
+    """A batch of arrays; MMEngine's own collating leaves them a list."""
+    if isinstance(values, Tensor):
+        return values
+    return torch.stack([torch.as_tensor(value) for value in values])
 
 
 def _cut_normal(like: Tensor) -> Tensor:

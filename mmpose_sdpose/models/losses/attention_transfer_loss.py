@@ -47,6 +47,8 @@ class AttentionTransferLoss(nn.Module):
         0.0
     """
 
+    compares = 'attention'
+
     def __init__(
         self,
         layer_pairs: Sequence[tuple[int, int]] = ((3, 4), (6, 8), (9, 12)),

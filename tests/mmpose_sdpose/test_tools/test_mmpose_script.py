@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from mmpose_sdpose.checkpoint import read_checkpoint
 from mmpose_sdpose.tools import mmpose_script
 
 import pytest
@@ -105,3 +106,27 @@ def test_an_mmpose_without_scripts_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(mmpose_script.mmpose, '__file__', str(tmp_path / 'mmpose/__init__.py'))
     with pytest.raises(FileNotFoundError, match='has no tools/train.py: install MMPose 1.3'):
         mmpose_script.run_mmpose_script('train.py', ['train'])
+
+
+def test_what_is_said_on_purpose_comes_without_traceback(root, tmp_path, monkeypatch, capsys):  # noqa: F811
+    def start(refuse) -> int:
+        monkeypatch.setattr(sys, 'argv', ['tool', str(tmp_path / 'cfg.py')])
+        monkeypatch.setattr(Runner, 'from_cfg', refuse)
+        return mmpose_script.run_mmpose_script('train.py', ['train', 'val'])
+
+    def mistake(cfg):
+        raise ValueError('of somebody else')
+
+    config(root).dump(tmp_path / 'cfg.py')
+    monkeypatch.chdir(tmp_path)
+    assert start(lambda cfg: read_checkpoint('refused.pth')) == 1
+    assert capsys.readouterr().err == 'train: no checkpoint at refused.pth\n'
+    with pytest.raises(ValueError, match='of somebody else'):
+        start(mistake)
+
+
+def test_a_test_of_a_resumed_trainings_config_resumes_nothing(run):
+    change = dict(change=lambda cfg: cfg.update(resume=True))
+    weights = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+    assert run('test.py', ['test'], weights, **change).resume is False
+    assert train(run, **change).resume is True

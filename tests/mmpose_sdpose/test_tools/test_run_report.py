@@ -116,6 +116,24 @@ def test_without_validation_the_last_checkpoint_is_named(tmp_path):
     assert re.search(rf'next .* --checkpoint {tmp_path}/epoch_2.pth\n', out)
 
 
+def test_a_training_by_steps_counts_steps(tmp_path):
+    loop = dict(type='IterBasedTrainLoop', max_iters=6, val_interval=3)
+    out = run(tmp_path, train_cfg=loop, checkpoint=dict(by_epoch=False, interval=3))
+    assert 'validated on  8 samples (Points); every 3 steps' in out
+    assert 'length        6 steps of 4 people' in out
+    assert re.search(r'\nstep 3/6  loss \S+  toy/AP 0.250 \(best so far\), \S+ left\n', out)
+    assert re.search(r'\nstep 6/6  loss \S+  toy/AP 0.250\n', out)
+    assert 'best toy/AP      0.250 after iter 3' in out
+
+
+def test_validation_is_seen_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(Meter, 'step', lambda self, done, text: self.say(f'{done} {text}'))
+    lines = run(tmp_path, scores=(0.5,)).splitlines()
+    seen = [line for line in lines if re.match(r'\d epoch', line)]
+    assert [line.split('  ')[0] for line in seen[:2]] == ['1 epoch 1/1', '2 epoch 1/1']
+    assert seen[2:] == ['0 epoch 1/1  validating 1/2', '0 epoch 1/1  validating 2/2']
+
+
 def test_a_test_ends_with_its_metrics(tmp_path):
     run(tmp_path)
     console = terminal()

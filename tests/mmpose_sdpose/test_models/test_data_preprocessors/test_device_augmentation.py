@@ -200,6 +200,24 @@ def test_heads_get_what_their_codec_encodes():
         assert sample.gt_instance_labels.keypoint_weights.shape == (1, 17)
 
 
+def test_a_list_of_pictures_is_a_batch():
+    pictures, points, visible, boxes = dots(3)
+    batch = dict(inputs=pictures[:, :3], keypoints=points, keypoints_visible=visible, bbox=boxes)
+    lists = {key: [value.numpy() for value in values] for key, values in batch.items()}
+    model = DeviceAugmentation(
+        dict(type='RegressionLabel', input_size=SIZE), METAINFO, mean=[0.0], std=[1.0]
+    )
+    torch.manual_seed(0)
+    wanted = model(batch, training=True)
+    torch.manual_seed(0)
+    found = model(lists, training=True)
+    torch.testing.assert_close(found['inputs'], wanted['inputs'])
+    for one, other in zip(found['data_samples'], wanted['data_samples']):
+        torch.testing.assert_close(
+            one.gt_instance_labels.keypoint_labels, other.gt_instance_labels.keypoint_labels
+        )
+
+
 @pytest.mark.parametrize(
     'options',
     [dict(flip_prob=1.5), dict(scale_factor=(1.2, 0.8)), dict(padding=0.0), dict(colour=-1.0)],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from mmpose_sdpose.models.distillers.comparisons import build_comparison
 from mmpose_sdpose.models.losses import (
+    AttentionTransferLoss,
     ChannelWiseLoss,
     FeatureLoss,
     HeatmapKLLoss,
@@ -151,14 +153,18 @@ def test_joints_count_by_their_weight(name):
 
 
 @pytest.mark.parametrize(
-    ('name', 'compares'),
+    ('loss', 'compares'),
     [
-        ('features, mean', 'features'),
-        ('channels', 'features'),
-        ('relations', 'features'),
-        ('simcc', 'simcc'),
-        ('heatmaps', 'heatmaps'),
+        (AttentionTransferLoss, 'attention'),
+        (ChannelWiseLoss, 'features'),
+        (FeatureLoss, 'features'),
+        (HeatmapKLLoss, 'heatmaps'),
+        (RelationalLoss, 'features'),
+        (SimCCDistributionLoss, 'simcc'),
     ],
 )
-def test_a_loss_says_what_it_compares(name, compares):
-    assert LOSSES[name][0].compares == compares
+def test_a_loss_says_what_it_compares(loss, compares):
+    module = dict(module='backbone') if compares == 'features' else {}
+    _, comparison = build_comparison('anything', dict(type=loss.__name__, **module))
+    requests = (*comparison.student, *comparison.teacher)
+    assert [request.name for request in requests] == [compares, compares]
