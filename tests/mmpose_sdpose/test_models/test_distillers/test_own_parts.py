@@ -101,7 +101,7 @@ def test_a_head_that_does_not_run_once_is_named():
         dict(
             type='TopdownDistiller',
             student=model,
-            teacher=model,
+            teacher=model_config('RegressionHead'),
             losses=dict(coordinates=dict(type='SmoothL1Loss')),
             allow_untrained=True,
         )
