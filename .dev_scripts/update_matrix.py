@@ -283,6 +283,8 @@ def _try_all(chosen: Sequence[Environment], out: Path, again: bool, keep: bool) 
             result = try_environment(environment, wheel, out / environment.name)
             if not keep:
                 shutil.rmtree(out / environment.name / 'venv', ignore_errors=True)
+            # read again: others may run in another process
+            results = read_results(ROOT / RESULTS)
             write_results(ROOT, {**results, environment.name: result})
         bad += result.outcome != 'passed'
         print(f'{environment.name}: {result.said()}', flush=True)
