@@ -49,7 +49,7 @@ OLDEST_OF_RUNTIME = {
     '3.11': ('numpy==1.24.2', *_FOR_PYTHON_3_9[1:], 'onnx==1.16.0'),
     '3.12': ('numpy==1.26.0', *_FOR_PYTHON_3_9[1:], 'onnx==1.16.0'),
     '3.13': (
-        'numpy==2.1.0', 'opencv-python-headless==4.10.0.84', 'onnxruntime==1.20.0', 'onnx==1.17.0'
+        'numpy==2.1.0', 'opencv-python-headless==4.10.0.84', 'onnxruntime==1.20.0', 'onnx==1.18.0'
     ),
 }  # fmt: skip
 #: Of what the plugin needs beside PyTorch; what is not named is as in requirements.txt.
@@ -283,6 +283,8 @@ def _try_all(chosen: Sequence[Environment], out: Path, again: bool, keep: bool) 
             result = try_environment(environment, wheel, out / environment.name)
             if not keep:
                 shutil.rmtree(out / environment.name / 'venv', ignore_errors=True)
+            # read again: others may run in another process
+            results = read_results(ROOT / RESULTS)
             write_results(ROOT, {**results, environment.name: result})
         bad += result.outcome != 'passed'
         print(f'{environment.name}: {result.said()}', flush=True)
