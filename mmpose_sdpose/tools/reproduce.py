@@ -174,10 +174,10 @@ class Reproduction:
             Impossible: If one is not there.
         """
         names = {file: (file.config.stem, published(file.config).architecture) for file in found}
-        for wanted in map(_plain, self.args.models):
-            if not any(wanted in map(_plain, pair) for pair in names.values()):
+        for model in self.args.models:
+            if not any(_plain(model) in map(_plain, pair) for pair in names.values()):
                 have = ', '.join(sorted({architecture for _, architecture in names.values()}))
-                raise Impossible(f'no official weights of {wanted} in {self.args.weights}: {have}')
+                raise Impossible(f'no official weights of {model} in {self.args.weights}: {have}')
         models = set(map(_plain, self.args.models))
         return [file for file in found if not models or models & set(map(_plain, names[file]))]
 

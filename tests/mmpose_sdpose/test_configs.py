@@ -69,7 +69,9 @@ def target_codec(cfg: Config) -> ConfigDict:
 
 
 def same_model(one: Path, other: Path) -> bool:
-    return one.parent == other.parent and one.stem.split('_')[:2] == other.stem.split('_')[:2]
+    parts, others = one.stem.split('_'), other.stem.split('_')
+    same_name = parts[:2] == others[:2] and parts[-1] == others[-1]  # family, model; data and size
+    return one.parent == other.parent and same_name
 
 
 @pytest.mark.parametrize('data', ['coco', 'crowdpose'])
@@ -201,7 +203,9 @@ def test_attention_between_the_cycles_of_sdpose_t_is_an_option():
     ],
 )
 def test_ground_truth_boxes_are_an_option(photos, config, file, people):
-    option = re.search(r'`--cfg-options (\S+bbox_file=None)`', (ROOT / 'README.md').read_text())[1]
+    option = re.search(
+        r'`--cfg-options (\S+bbox_file=None)`', (ROOT / 'docs/train.md').read_text()
+    )[1]
     root = photos / f'{file}_sample'
     place = [f'data_root={root}/', f'ann_file=test_{file}.json', 'data_prefix.img=']
     options = [f'test_dataloader.dataset.{part}' for part in place]

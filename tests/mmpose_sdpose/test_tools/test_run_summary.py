@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from mmpose_sdpose.configs import build_model, find_config
+from mmpose_sdpose.models import DeviceAugmentation
 from mmpose_sdpose.tools.run_summary import _augmentation, _cost, _parts, _people, _start, shorten
 
 import pytest
@@ -43,8 +44,24 @@ def test_augmentation_is_what_not_every_pipeline_has():
     parts = [People((*plain, 'RandomFlip')), People((*plain, 'RandomHalfBody', 'RandomFlip'))]
     mixed = ConcatDataset(parts)
     mixed.pipeline = Compose([People(('Albumentation',)).pipeline.transforms[0]])
-    assert _augmentation(mixed) == 'RandomFlip, RandomHalfBody, Albumentation'
-    assert _augmentation(People(plain)) == ''
+    assert _augmentation(training(mixed)) == 'RandomFlip, RandomHalfBody, Albumentation'
+    assert _augmentation(training(People(plain))) == ''
+
+
+def test_augmentation_on_the_device_is_named():
+    codec = dict(type='RegressionLabel', input_size=(96, 128))
+    metainfo = dict(from_file='configs/_base_/datasets/coco.py')
+    preprocessor = DeviceAugmentation(codec, metainfo, mean=[0.0], std=[1.0])
+    assert (
+        _augmentation(training(People(('PackPersonCrop',)), preprocessor)) == 'DeviceAugmentation'
+    )
+
+
+def training(dataset, preprocessor=None):
+    """As much of a runner as is asked."""
+    model = torch.nn.Module()
+    model.data_preprocessor = preprocessor or torch.nn.Identity()
+    return SimpleNamespace(model=model, train_dataloader=SimpleNamespace(dataset=dataset))
 
 
 def test_counting_the_cost_changes_nothing():
@@ -70,7 +87,7 @@ def test_a_distillation_names_both_models():
         find_config('td-reg_ladpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96')
     )
     model = MODELS.build(cfg.model)
-    assert _parts(model) == 'CAUNet + TokenRegressionHead'
+    assert _parts(model) == 'ThinCAUNet + TokenRegressionHead'
     assert _parts(model.teacher) == 'ThinResNet + MCTHead'
 
 

@@ -3,7 +3,7 @@
 _base_ = ['./td-hm_sdpose-n_1xb256-60e_photos-256x192.py']
 
 epochs = 4
-load_from = 'work_dirs/sdpose-n_photos/epoch_50.pth'
+load_from = None  # --cfg-options load_from=work_dirs/…/epoch_50.pth
 model = dict(head=dict(num_cycles=1))
 train_cfg = dict(max_epochs=epochs, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
