@@ -420,7 +420,10 @@ def test_mmposes_own_configs_can_teach():
             dict(losses=dict(scores=dict(type='SimulatedHeatmapLoss'))),
             r"losses.scores: SimulatedHeatmapLoss cannot compare the student's coordinates \(3, 17, 2\)",
         ),
-        (dict(losses=dict(visual_tokens=ATTENTION)), 'losses.visual_tokens: a AttentionTransferLoss compares attention'),
+        (
+            dict(losses=dict(visual_tokens=ATTENTION)),
+            'losses.visual_tokens: a AttentionTransferLoss compares attention',
+        ),
         (
             dict(teacher=resnet_heatmap_model(decoder=None), losses=FROM_HEATMAPS),
             'no decoder',
