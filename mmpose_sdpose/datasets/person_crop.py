@@ -7,7 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
-from ..models.arguments import check_counts, check_positive
+from ..arguments import check_counts, check_positive
 
 
 @TRANSFORMS.register_module()
@@ -71,11 +71,10 @@ class PackPersonCrop(BaseTransform):
         if photo is None:
             raise FileNotFoundError(f'{path} is not there, or no picture')
         matrix = np.array([[zoom, 0, offset[0]], [0, zoom, offset[1]]])
-        how = cv2.INTER_LINEAR
         if zoom < 0.5:  # a large person: without this, every second pixel would be left out
             photo = cv2.resize(photo, None, fx=2 * zoom, fy=2 * zoom, interpolation=cv2.INTER_AREA)
             matrix[:, :2] /= 2 * zoom
-        crop = cv2.warpAffine(photo, matrix, (self.size, self.size), flags=how)
+        crop = cv2.warpAffine(photo, matrix, (self.size, self.size))
         picture = np.ascontiguousarray(crop.transpose(2, 0, 1))
         if self._kept is not None:
             self._kept[key] = picture

@@ -14,6 +14,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
+from ..arguments import check_probabilities, check_ranges
+
 Range = tuple[float, float]
 #: How often people are cut off at each side: mostly by the lower edge of a photo.
 SIDES = {'bottom': 0.55, 'left': 0.175, 'right': 0.175, 'top': 0.1}
@@ -56,8 +58,8 @@ class RandomBodyCut(BaseTransform):
         sides: Mapping[str, float] | None = None,
         min_joints: int = 4,
     ) -> None:
-        _check_probability('prob', prob)
-        _check_range('keep', keep)
+        check_probabilities(prob=prob)
+        check_ranges(1, keep=keep)
         sides = dict(SIDES if sides is None else sides)
         unknown = sorted(set(sides) - set(SIDES))
         if unknown or not sides or min(sides.values()) < 0 or sum(sides.values()) <= 0:
@@ -138,10 +140,10 @@ class RandomLowResolution(BaseTransform):
         jpeg_prob: float = 0.1,
         jpeg_quality: tuple[int, int] = (20, 70),
     ) -> None:
-        _check_probability('prob', prob)
-        _check_probability('jpeg_prob', jpeg_prob)
-        _check_range('factor', factor)
-        _check_range('jpeg_quality', jpeg_quality, highest=100)
+        check_probabilities(prob=prob)
+        check_probabilities(jpeg_prob=jpeg_prob)
+        check_ranges(1, factor=factor)
+        check_ranges(100, jpeg_quality=jpeg_quality)
         self.prob, self.factor = prob, factor
         self.jpeg_prob, self.jpeg_quality = jpeg_prob, jpeg_quality
 
@@ -192,8 +194,8 @@ class RandomOccluder(BaseTransform):
         size: Range = (0.12, 0.45),
         memory: int = 64,
     ) -> None:
-        _check_probability('prob', prob)
-        _check_range('size', size)
+        check_probabilities(prob=prob)
+        check_ranges(1, size=size)
         if not 1 <= count[0] <= count[1]:
             raise ValueError(f'count ({count}) must be two rising numbers from 1 on')
         if memory < 1:
@@ -237,13 +239,3 @@ class RandomOccluder(BaseTransform):
         sides = [max(2, int(side * np.random.uniform(1 / 3, 1))) for side in crop.shape[:2]]
         top, left = (np.random.randint(all_ - side + 1) for all_, side in zip(crop.shape, sides))
         return crop[top : top + sides[0], left : left + sides[1]]
-
-
-def _check_probability(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f'{name} ({value}) must be a probability, 0 to 1')
-
-
-def _check_range(name: str, value: Range, highest: float = 1) -> None:
-    if len(value) != 2 or not 0 < value[0] <= value[1] <= highest:
-        raise ValueError(f'{name} ({value}) must be two rising numbers above 0, {highest} at most')

@@ -3,7 +3,7 @@ from __future__ import annotations
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_counts
+from ...arguments import check_counts
 from ..layers import ChannelAttentionUnit
 from .channels_last import channels_last
 from .stem import ConvStem

@@ -4,7 +4,7 @@ from mmpose.models.backbones import HRNet
 from mmpose.registry import MODELS
 from torch import nn
 
-from ..arguments import check_counts, check_flags
+from ...arguments import check_counts, check_flags
 from .channels_last import channels_last
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ..arguments import check_counts
+from ...arguments import check_counts
 
 
 def stem_init_cfg() -> list[dict]:

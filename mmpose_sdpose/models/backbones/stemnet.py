@@ -4,7 +4,7 @@ from mmpose.models.backbones.resnet import Bottleneck, ResLayer
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from ..arguments import check_counts
+from ...arguments import check_counts
 from .channels_last import channels_last
 from .stem import ConvStem
 

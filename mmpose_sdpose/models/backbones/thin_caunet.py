@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_counts
+from ...arguments import check_counts
 from ..layers import ChannelAttentionUnit
 from .channels_last import channels_last
 from .stem import ConvStem

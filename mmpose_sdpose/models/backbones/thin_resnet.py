@@ -3,7 +3,7 @@ from __future__ import annotations
 from mmpose.models.backbones import ResNet
 from mmpose.registry import MODELS
 
-from ..arguments import check_counts, check_flags
+from ...arguments import check_counts, check_flags
 from .channels_last import channels_last
 
 

@@ -14,7 +14,8 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..arguments import check_positive, check_weights
+from ...arguments import check_positive, check_weights
+from ...datasets.transforms import SIDES
 from .targets import target_encoder
 
 Range = tuple[float, float]
@@ -182,7 +183,7 @@ class DeviceAugmentation(PoseDataPreprocessor):
         keep = low + (high - low) * torch.rand(len(boxes), 1, device=boxes.device)
         extent = boxes[:, 2:] - boxes[:, :2]
         edges = torch.cat([boxes[:, 2:] - keep * extent, boxes[:, :2] + keep * extent], 1)
-        odds = boxes.new_tensor([0.175, 0.1, 0.175, 0.55])  # left, top, right, bottom
+        odds = boxes.new_tensor([SIDES[name] for name in ('left', 'top', 'right', 'bottom')])
         side = F.one_hot(torch.multinomial(odds, len(boxes), replacement=True), 4).bool()
         cut = torch.where(side, edges, window)
         inside = ((points >= cut[:, None, :2]) & (points < cut[:, None, 2:])).all(-1)
@@ -217,7 +218,6 @@ class DeviceAugmentation(PoseDataPreprocessor):
 
     def _views(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Centres (B, 2), and matrices (B, 2, 2) from offsets in the input to offsets in the picture."""
-        count, device = len(boxes), boxes.device
         extent = self.padding * (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
         shift = self.shift_factor * _cut_normal(boxes[:, :2]) * extent
         shift = shift * self._drawn('shift_prob', boxes)[:, None]
@@ -227,9 +227,7 @@ class DeviceAugmentation(PoseDataPreprocessor):
         width = factor * torch.maximum(extent[:, 0], extent[:, 1] * self.width / self.height)
         angle = torch.deg2rad(self.rotate_factor * _cut_normal(boxes[:, 0]))
         angle = angle * self._drawn('rotate_prob', boxes)
-        mirror = (
-            1 - 2 * (torch.rand(count, device=device) < self.probabilities['flip_prob']).float()
-        )
+        mirror = 1 - 2 * self._drawn('flip_prob', boxes).float()
         cos, sin = torch.cos(angle), torch.sin(angle)
         matrix = torch.stack([cos * mirror, -sin, sin * mirror, cos], 1).view(-1, 2, 2)
         return centre, matrix * (width / self.width)[:, None, None]

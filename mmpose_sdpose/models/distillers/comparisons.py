@@ -12,7 +12,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ..arguments import near
+from ...arguments import near
 from ..heads.token_head import keypoint_weights
 from .registries import all_quantities, find_quantity
 from .sides import Request, Side

@@ -10,7 +10,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..arguments import near
+from ...arguments import near
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..arguments import near
+from ...arguments import near
 
 #: What a quantity is of a batch: most often a tensor.
 Value = Any

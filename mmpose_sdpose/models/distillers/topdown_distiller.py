@@ -11,8 +11,8 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from ...arguments import check_configs, check_dicts, check_flags, check_weights
 from ...checkpoint import judge
-from ..arguments import check_configs, check_dicts, check_flags, check_weights
 from ..heads import num_keypoints_of
 from .codecs import input_size_of
 from .comparisons import build_comparison

@@ -11,7 +11,7 @@ from mmpose.models import TopdownPoseEstimator
 from mmpose.models.heads import BaseHead
 from torch import Tensor, nn
 
-from ..arguments import near
+from ...arguments import near
 from ..heads import TokenHead
 
 

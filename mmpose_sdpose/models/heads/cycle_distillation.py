@@ -8,7 +8,7 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_configs
+from ...arguments import check_configs
 from ..layers import AttentionLayout, Tokens
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mmpose.utils.tensor_utils import to_numpy
 from mmpose.utils.typing import Features
 from torch import Tensor, nn
 
-from ..arguments import check_configs, check_counts
+from ...arguments import check_configs, check_counts
 from ..layers import MultiCycleTransformer
 from .cycle_distillation import CycleDistillation
 from .token_head import Cycle, TokenHead, check_codec, check_cycles, keypoint_weights, token_mlp

@@ -10,7 +10,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ..arguments import check_counts, check_sizes, check_weights
+from ...arguments import check_counts, check_sizes, check_weights
 from ..layers import MultiCycleTransformer, Tokens
 from .cycle_distillation import CycleDistillation
 

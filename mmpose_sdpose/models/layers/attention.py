@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import check_counts
+from ...arguments import check_counts
 
 
 class TokenAttention(nn.Module):

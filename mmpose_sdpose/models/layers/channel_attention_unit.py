@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..arguments import check_counts
+from ...arguments import check_counts
 from .channel_gates import channel_gate
 
 

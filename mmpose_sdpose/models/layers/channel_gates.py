@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from ..arguments import check_counts
+from ...arguments import check_counts
 
 
 class SqueezeExcitation(nn.Module):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..arguments import check_counts, check_dicts, check_sizes
+from ...arguments import check_counts, check_dicts, check_sizes
 from .position import sine_position_table
 from .token_encoder import TokenEncoder
 

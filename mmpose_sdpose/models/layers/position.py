@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..arguments import check_counts, check_positive
+from ...arguments import check_counts, check_positive
 
 
 def sine_position_table(

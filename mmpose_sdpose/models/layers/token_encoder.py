@@ -5,7 +5,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from ..arguments import check_counts, check_positive
+from ...arguments import check_counts, check_positive
 from .attention import TokenAttention
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_flags, check_sizes, check_weights
+from ...arguments import check_flags, check_sizes, check_weights
 from ..layers import AttentionLayout, AttentionMaps, at_least_float32
 
 

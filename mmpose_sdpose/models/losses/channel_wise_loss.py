@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_positive, check_weights
+from ...arguments import check_positive, check_weights
 from .feature_alignment import FeatureAlignment, check_features, describe
 
 

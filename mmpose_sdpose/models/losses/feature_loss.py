@@ -3,7 +3,7 @@ from __future__ import annotations
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_weights
+from ...arguments import check_weights
 from .feature_alignment import FeatureAlignment
 
 

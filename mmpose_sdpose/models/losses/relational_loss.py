@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_flags, check_weights
+from ...arguments import check_flags, check_weights
 from ..layers import at_least_float32
 from .feature_alignment import describe
 

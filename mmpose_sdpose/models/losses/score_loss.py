@@ -4,7 +4,7 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_positive, check_sizes, check_weights
+from ...arguments import check_positive, check_sizes, check_weights
 from ..layers import at_least_float32
 
 

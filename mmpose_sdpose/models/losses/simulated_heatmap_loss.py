@@ -4,7 +4,7 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_weights
+from ...arguments import check_weights
 
 
 @MODELS.register_module()

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..arguments import check_flags, check_weights
+from ...arguments import check_flags, check_weights
 
 
 @MODELS.register_module()

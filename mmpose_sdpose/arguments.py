@@ -64,6 +64,34 @@ def check_weights(**weights: float) -> None:
             raise ValueError(f'{name} ({value}) must not be negative')
 
 
+def check_probabilities(**values: float) -> None:
+    """Numbers from 0 to 1.
+
+    Raises:
+        ValueError: If one is below or above.
+    """
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f'{name} ({value}) must be a probability, 0 to 1')
+
+
+def check_ranges(highest: float | None, /, **ranges: tuple[float, float]) -> None:
+    """Two numbers each, above 0 and not falling.
+
+    Args:
+        highest: What none may be above; None: anything.
+        ranges: Range of each argument.
+
+    Raises:
+        ValueError: If one is no such range.
+    """
+    limit = '' if highest is None else f', {highest} at most'
+    for name, value in ranges.items():
+        rises = len(value) == 2 and 0 < value[0] <= value[1]
+        if not rises or (highest is not None and value[1] > highest):
+            raise ValueError(f'{name} ({value}) must be two rising numbers above 0{limit}')
+
+
 def check_flags(**flags: bool) -> None:
     """True or False.
 

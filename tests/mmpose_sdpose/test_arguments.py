@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmpose_sdpose.arguments import near
 from mmpose_sdpose.models import (
     AttentionTransferLoss,
     CAUNet,
@@ -29,7 +30,6 @@ from mmpose_sdpose.models import (
     TokenRegressionHead,
     TopdownDistiller,
 )
-from mmpose_sdpose.models.arguments import near
 from mmpose_sdpose.models.layers import (
     AttentionMaps,
     ChannelAttentionUnit,
@@ -48,7 +48,7 @@ from hypothesis import strategies as st
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from ..small_models import packed_batch, token_heatmap_model, token_regression_model
+from .small_models import packed_batch, token_heatmap_model, token_regression_model
 
 few = settings(
     max_examples=5,
