@@ -52,13 +52,22 @@ def sum_up_test(runner: Runner) -> dict[str, str]:
 
 def _model_lines(runner: Runner) -> Iterator[tuple[str, str]]:
     model = plain_model(runner)
-    size = getattr(getattr(getattr(model, 'head', None), 'decoder', None), 'input_size', None)
-    shape = f', input {size[1]}x{size[0]} pixels (height x width)' if size else ''
-    yield 'model', _parts(model) + shape
+    yield 'model', describe_model(model)
     if teacher := getattr(model, 'teacher', None):
         yield 'taught by', f'{_parts(teacher)} of {runner.cfg.model.get("teacher_ckpt")}'
-    if size:
+    if size := _input_size(model):
         yield 'cost', _cost(model, size)
+
+
+def describe_model(model: nn.Module) -> str:
+    """Its parts, and the size of its input if that is known."""
+    size = _input_size(model)
+    return _parts(model) + (f', input {size[1]}x{size[0]} pixels (height x width)' if size else '')
+
+
+def _input_size(model: nn.Module) -> tuple[int, int] | None:
+    """Width and height."""
+    return getattr(getattr(getattr(model, 'head', None), 'decoder', None), 'input_size', None)
 
 
 def _parts(model: nn.Module) -> str:
@@ -86,9 +95,14 @@ def _start(runner: Runner) -> str:
         return f'{shorten(runner._load_from)}: {done}step {runner.iter:,} (resumed)'
     if runner._load_from:
         return shorten(runner._load_from)
-    init = getattr(getattr(plain_model(runner), 'backbone', None), 'init_cfg', None)
-    pretrained = init.get('checkpoint') if isinstance(init, dict) else None
+    pretrained = pretrained_backbone(plain_model(runner))
     return f'backbone from {pretrained}, head untrained' if pretrained else 'random weights'
+
+
+def pretrained_backbone(model: nn.Module) -> str | None:
+    """The checkpoint that a model's backbone starts from by its own config, if any."""
+    init = getattr(getattr(model, 'backbone', None), 'init_cfg', None)
+    return init.get('checkpoint') if isinstance(init, dict) else None
 
 
 def _people(dataset: BaseDataset) -> Iterator[str]:

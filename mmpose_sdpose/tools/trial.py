@@ -13,7 +13,7 @@ from typing import Any
 from mmpose_sdpose.checkpoint import fetch_state_dict, judge
 from mmpose_sdpose.datasets.checks import Finding, Leaf, check_data, leaves_of
 from mmpose_sdpose.datasets.checks.findings import some
-from mmpose_sdpose.tools.run_summary import shorten
+from mmpose_sdpose.tools.run_summary import describe_model, pretrained_backbone, shorten
 
 import torch
 from mmengine.config import Config
@@ -124,26 +124,16 @@ def _same_test(cfg: Config) -> bool:
 
 
 def _model(model: nn.Module) -> str:
-    head = getattr(model, 'head', None)
-    codec = getattr(head, 'decoder', None)
-    size, cells = getattr(codec, 'input_size', None), getattr(codec, 'heatmap_size', None)
-    parts = [
-        type(getattr(model, name)).__name__ for name in ('backbone', 'head') if hasattr(model, name)
-    ]
-    text = ' + '.join(parts) or type(model).__name__
-    if size:
-        text += f', input {size[1]}x{size[0]} pixels (height x width)'
-    if cells:
-        text += f', heatmaps {cells[1]}x{cells[0]}'
-    return text
+    codec = getattr(getattr(model, 'head', None), 'decoder', None)
+    cells = getattr(codec, 'heatmap_size', None)
+    return describe_model(model) + (f', heatmaps {cells[1]}x{cells[0]}' if cells else '')
 
 
 def _weights(cfg: Config, model: nn.Module) -> str | Finding:
     """How much of the model is filled by what its training starts from."""
     source = cfg.get('load_from')
     if not source:
-        init = getattr(getattr(model, 'backbone', None), 'init_cfg', None)
-        pretrained = init.get('checkpoint') if isinstance(init, dict) else None
+        pretrained = pretrained_backbone(model)
         return f'backbone from {pretrained}' if pretrained else 'random'
     try:
         fit = judge(fetch_state_dict(source), model, training=True)

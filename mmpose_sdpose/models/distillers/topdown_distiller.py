@@ -203,8 +203,10 @@ class TopdownDistiller(TopdownPoseEstimator):
         with listen('student', self, self._requests('student')) as heard:
             losses = super().loss(inputs, data_samples)
         student = heard.side
-        for name in [name for name in losses if 'loss' in name and self.student_loss_weight != 1]:
-            losses[name] = self.student_loss_weight * losses[name]
+        if self.student_loss_weight != 1:
+            for name in losses:
+                if 'loss' in name:
+                    losses[name] = self.student_loss_weight * losses[name]
         joints = None
         if self._joints is not None:
             ours, theirs = (side.to(inputs.device) for side in self._joints)
