@@ -30,6 +30,18 @@ TOKENS = dict(
     hidden_dims=None,
 )
 
+#: The gated attention of a small RTMCCHead.
+GAU = dict(
+    hidden_dims=16,
+    s=8,
+    expansion_factor=2,
+    dropout_rate=0.0,
+    drop_path=0.0,
+    act_fn='SiLU',
+    use_rel_bias=False,
+    pos_enc=False,
+)
+
 
 def estimator(head: dict, backbone: dict | None = None, **options) -> dict:
     """Config of a pose estimator with a small StemNet."""
@@ -84,16 +96,6 @@ def resnet_heatmap_model(**head) -> dict:
 
 def rtmpose_model(width: int = 8) -> dict:
     """RTMPose's head, of the width of the backbone."""
-    gau = dict(
-        hidden_dims=16,
-        s=8,
-        expansion_factor=2,
-        dropout_rate=0.0,
-        drop_path=0.0,
-        act_fn='SiLU',
-        use_rel_bias=False,
-        pos_enc=False,
-    )
     head = dict(
         type='RTMCCHead',
         in_channels=width,
@@ -101,7 +103,7 @@ def rtmpose_model(width: int = 8) -> dict:
         input_size=(24, 32),
         in_featuremap_size=(6, 8),
         final_layer_kernel_size=3,
-        gau_cfg=gau,
+        gau_cfg=GAU,
         loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True),
         decoder=SIMCC_CODEC,
     )

@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from ...small_models import estimator, packed_batch
+from ...small_models import GAU, estimator, packed_batch
 
 KEYPOINTS = 17
 SIZE = (48, 64)
@@ -34,16 +34,6 @@ TOKENS = dict(
     hidden_dims=None,
 )
 NO_DECONV = dict(deconv_out_channels=None, deconv_kernel_sizes=None)
-GAU = dict(
-    hidden_dims=16,
-    s=8,
-    expansion_factor=2,
-    dropout_rate=0.0,
-    drop_path=0.0,
-    act_fn='SiLU',
-    use_rel_bias=False,
-    pos_enc=False,
-)
 HEATMAP_HEAD = dict(
     type='HeatmapHead', in_channels=8, out_channels=KEYPOINTS, decoder=HEATMAP, **NO_DECONV
 )
