@@ -14,6 +14,7 @@ from typing import Any
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.datasets.checks import check_data, raise_errors
 from mmpose_sdpose.datasets.checks.settings import type_name
+from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.tools.console import fail
 from mmpose_sdpose.tools.quiet import Quiet
 from mmpose_sdpose.tools.run_report import RunReport
@@ -46,7 +47,10 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
     merge_args = script.merge_args
 
     def merge_and_check(cfg: Config, args: Any) -> Config:
+        start = cfg.get('load_from')
         cfg = merge_args(cfg, args)
+        if getattr(args, 'resume', None) == 'auto':
+            _resume_or_start(cfg, start)
         _check(cfg, stages)
         return cfg
 
@@ -84,6 +88,15 @@ def _check(cfg: Config, stages: Sequence[str]) -> None:
         _is_first_process()
     ):  # the others would read and say the same; warnings are the hook's to log
         raise_errors(check_data(cfg, stages))
+
+
+def _resume_or_start(cfg: Config, start: str | None) -> None:
+    """What ``--resume`` means before the first checkpoint: the start that the config asks for.
+
+    MMPose's script forgets ``load_from``; given by ``--cfg-options``, it would be resumed every time.
+    """
+    cfg.resume = newest_checkpoint(cfg.work_dir) is not None
+    cfg.load_from = None if cfg.resume else cfg.get('load_from') or start
 
 
 def _is_first_process() -> bool:

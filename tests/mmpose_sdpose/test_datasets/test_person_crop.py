@@ -1,4 +1,4 @@
-from mmpose_sdpose.datasets import PackPersonCrop
+from mmpose_sdpose.datasets import PackPersonCrop, person_crop
 
 import cv2
 import numpy as np
@@ -48,3 +48,15 @@ def test_a_photo_is_read_once(person, tmp_path):
     np.testing.assert_array_equal(transform(person)['inputs'], first['inputs'])
     with pytest.raises(FileNotFoundError, match='photo.png is not there'):
         PackPersonCrop(size=64, keep=False)(person)
+
+
+def test_kept_pictures_do_not_overwrite_each_other(person, monkeypatch):
+    monkeypatch.setattr(person_crop, '_BLOCK', 3 * (3 * 64 * 64))  # a block of three
+    transform, alone = PackPersonCrop(size=64), PackPersonCrop(size=64, keep=False)
+    boxes = [np.float32([[50 + step, 70, 120, 210]]) for step in range(8)]
+    for _ in range(2):
+        for box in boxes:
+            packed, expected = (crop(dict(person, bbox=box)) for crop in (transform, alone))
+            np.testing.assert_array_equal(packed['inputs'], expected['inputs'])
+    blocks = {id(picture.base) for picture in transform._kept.values()}
+    assert len(transform._kept) == 8 and len(blocks) == 3

@@ -48,7 +48,10 @@ def train(run, *arguments: str, **options):
     return run('train.py', ['train', 'val'], *arguments, **options)
 
 
-def test_all_options_of_mmposes_script_arrive(run):
+def test_all_options_of_mmposes_script_arrive(run, monkeypatch):
+    monkeypatch.setattr(
+        mmpose_script, 'newest_checkpoint', lambda work_dir: Path(work_dir, 'epoch_1.pth')
+    )
     cfg = train(
         run, '--work-dir', 'w', '--resume', '--no-validate', '--show-dir', 'shown', '--interval', '7',
         '--cfg-options', 'data_source=here', 'train_dataloader.batch_size=3', 'a.b=[1,2]',
@@ -58,6 +61,19 @@ def test_all_options_of_mmposes_script_arrive(run):
     assert cfg.default_hooks.visualization.interval == 7
     assert cfg.train_dataloader.batch_size == 3 and cfg.data_source == 'here'
     assert Path(sys.argv[0]).name == 'train.py'
+
+
+def test_a_resumed_training_without_checkpoints_starts_as_the_config_says(run, monkeypatch):
+    packaged = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+    by_config = dict(change=lambda cfg: cfg.update(load_from=packaged))
+    by_option = ('--cfg-options', f'load_from={packaged}')
+    for cfg in (train(run, '--resume', **by_config), train(run, '--resume', *by_option)):
+        assert cfg.resume is False and cfg.load_from == packaged
+    monkeypatch.setattr(
+        mmpose_script, 'newest_checkpoint', lambda work_dir: Path(work_dir, 'epoch_1.pth')
+    )
+    for cfg in (train(run, '--resume', **by_config), train(run, '--resume', *by_option)):
+        assert cfg.resume is True and cfg.load_from is None
 
 
 def test_what_options_bring_is_looked_at(run, root, capsys):  # noqa: F811
