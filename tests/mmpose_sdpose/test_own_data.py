@@ -24,6 +24,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..pages import blocks, commands, run_command
 from .drawn_hands import NAMES, SKELETON, write_hands
@@ -233,6 +234,19 @@ def test_rows_of_an_output_layer_go_by_name_too():
             [found[f'head.final_layer.{name}'][2], own[f'head.final_layer.{name}'][1]]
         )
         torch.testing.assert_close(taken[f'head.final_layer.{name}'], expected, rtol=0, atol=0)
+
+
+def test_keypoints_go_by_name_on_an_accelerator():
+    """Into a model that is there already, from a file that was read to the CPU."""
+    with FakeTensorMode():  # knows where tensors are, and refuses what an accelerator would
+        with torch.device('cuda'):
+            model = torch.nn.ModuleDict(
+                dict(head=torch.nn.ModuleDict(dict(final_layer=torch.nn.Conv2d(2, 2, 1))))
+            )
+        found = {'head.final_layer.weight': torch.empty(3, 2, 1, 1)}
+        taken, _ = take_keypoints(found, model, ['a', 'b', 'c'], ['c', 'd'])
+        assert taken['head.final_layer.weight'].device.type == 'cuda'
+        assert taken['head.final_layer.weight'].shape == (2, 2, 1, 1)
 
 
 def test_existing_files_are_not_replaced_unasked(tmp_path, capsys):
