@@ -117,7 +117,7 @@ photos = dict(
         ),
         distilled_by_sdpose=dict(
             config=distilled_lspet,
-            options={'model.backbone_from_teacher': False},
+            options={'model.start_from_teacher': []},
             start=student_first,
         ),
         stemnet=dict(
