@@ -239,14 +239,12 @@ def test_rows_of_an_output_layer_go_by_name_too():
 def test_keypoints_go_by_name_on_an_accelerator():
     """Into a model that is there already, from a file that was read to the CPU."""
     with FakeTensorMode():  # knows where tensors are, and refuses what an accelerator would
-        with torch.device('cuda'):
-            model = torch.nn.ModuleDict(
-                dict(head=torch.nn.ModuleDict(dict(final_layer=torch.nn.Conv2d(2, 2, 1))))
-            )
-        found = {'head.final_layer.weight': torch.empty(3, 2, 1, 1)}
+        mct = torch.nn.ParameterDict(dict(keypoint_tokens=torch.empty(1, 2, 8, device='cuda')))
+        found = {'mct.keypoint_tokens': torch.empty(1, 3, 8)}
+        model = torch.nn.ModuleDict(dict(mct=mct))
         taken, _ = take_keypoints(found, model, ['a', 'b', 'c'], ['c', 'd'])
-        assert taken['head.final_layer.weight'].device.type == 'cuda'
-        assert taken['head.final_layer.weight'].shape == (2, 2, 1, 1)
+    (value,) = taken.values()
+    assert (value.device.type, value.shape) == ('cuda', (1, 2, 8))
 
 
 def test_existing_files_are_not_replaced_unasked(tmp_path, capsys):
