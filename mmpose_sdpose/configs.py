@@ -77,8 +77,17 @@ def read_config(name: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: If there is none.
+        ValueError: If it cannot be read.
     """
-    return get_config(name) if '::' in str(name) else Config.fromfile(find_config(name))
+    if '::' in str(name):
+        return get_config(name)
+    path = find_config(name)
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is code, which raises what it likes
+        raise ValueError(
+            f'{path} is no config that can be read: {type(error).__name__}: {error}'
+        ) from error
 
 
 def build_model(config: str | Path | Config) -> nn.Module:
