@@ -33,6 +33,11 @@ distilled = {
         type='AttentionTransferLoss', layer_pairs=[(1, 2), (2, 3), (3, 4)], loss_weight=0.05
     ),
 }
+# DistilPose's losses left out of a distillation.
+attention_alone = {
+    f'model.losses.{name}': None
+    for name in ('visual_tokens', 'keypoint_tokens', 'scores', 'simulated_heatmaps')
+}
 sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n_distilled = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
