@@ -106,9 +106,8 @@ def read_labels(
         reasons = ', '.join(f'{count} {why}' for why, count in labels.left_out.items() if count)
         raise WrongFile(f'{path} has nobody with a labelled keypoint ({reasons or "it is empty"})')
     labels.images = list({image['id']: image for image in found.values()}.values())
-    labels.mended['images that the file lists twice, taken for one'] = len(found) - len(
-        labels.images
-    )
+    twice = len(found) - len(labels.images)
+    labels.mended += Counter({'images that the file lists twice, taken for one': twice})
     _check_places(labels, path)
     return labels
 

@@ -138,7 +138,7 @@ def test_of_two_categories_with_keypoints_one_is_named(tmp_path):
         ([person(POINTS)], [dict(KIND, skeleton=[[1, 4]])], {}, r'links keypoints \(1, 4\)'),
         ([dict(person(POINTS), image_id=8)], [KIND], {}, 'is on image 8, which the file does not list'),
         ([person(POINTS)], [KIND], dict(category='cat'), "no category cat: choose from 'dog'"),
-        ([person(POINTS)], [dict(KIND, id=2)], {}, r'of category 1, which "categories" does not list .2'),
+        ([person(POINTS)], [dict(KIND, id=2)], {}, 'category 1, which "categories" does not list .2'),
         ([person(POINTS)], [dict(KIND, keypoints=[{'name': 'a'}])], {}, 'wanted is a list of names'),
         ([person(POINTS)], [dict(KIND, skeleton=[['nose', 'tail']])], {}, 'wanted are pairs of numbers'),
         ([person(POINTS)], [dict(KIND, skeleton=[1, 2])], {}, 'an entry is of another kind'),
