@@ -18,7 +18,7 @@ SCALES = [(name, scale) for name in study_files() for scale in read_study(name).
 
 
 def test_the_studies_are_there():
-    names = ['backbones', 'cycles', 'distillation', 'peers', 'pretraining', 'recipe']
+    names = ['across', 'backbones', 'cycles', 'distillation', 'peers', 'pretraining', 'recipe']
     assert list(study_files()) == names
 
 
@@ -46,7 +46,10 @@ def _epochs_of(job: Job) -> int:
     ('name', 'scale', 'keypoints'),
     [
         *((name, 'micro', 17) for name in ('cycles', 'backbones', 'peers')),
-        *((name, 'photos', 14) for name in ('backbones', 'distillation', 'peers', 'pretraining')),
+        *(
+            (name, 'photos', 14)
+            for name in ('across', 'backbones', 'distillation', 'peers', 'pretraining')
+        ),
     ],
 )
 def test_the_models_of_the_small_scales_build(name, scale, keypoints, tmp_path):
@@ -61,7 +64,7 @@ def test_the_models_of_the_small_scales_build(name, scale, keypoints, tmp_path):
 
 def test_nobody_flips_on_photos_and_all_augment_alike(tmp_path):
     """A flip test would double the cost of those whose config has it."""
-    for name in ('distillation', 'peers'):
+    for name in ('across', 'distillation', 'peers'):
         whole = read_study(name)
         jobs = list_jobs(whole, whole.scales['photos'], tmp_path, seeds=1)
         models = [job.config.model.get('student', job.config.model) for job in jobs]
@@ -75,9 +78,20 @@ def test_nobody_flips_on_photos_and_all_augment_alike(tmp_path):
         assert targets == [model.head.decoder for model in models]
 
 
-def test_the_student_of_photos_learns_from_the_network_that_is_trained(tmp_path):
+@pytest.mark.parametrize(
+    ('study', 'teacher', 'student'),
+    [
+        ('distillation', 'teacher', 'both'),
+        ('across', 'rtmpose_s', 'rtmpose_simcc'),
+        ('across', 'resnet18', 'sdpose_features'),
+        ('across', 'sdpose', 'ladpose_attention'),
+    ],
+)
+def test_a_student_of_photos_learns_from_the_network_that_is_trained(
+    study, teacher, student, tmp_path
+):
     """Widths of the teacher are said twice: where it is trained, and where it teaches."""
-    whole = read_study('distillation')
+    whole = read_study(study)
     jobs = list_jobs(whole, whole.scales['photos'], tmp_path, seeds=1)
     models = {job.arm.name: job.config.model for job in jobs}
     shapes = [
@@ -85,9 +99,11 @@ def test_the_student_of_photos_learns_from_the_network_that_is_trained(tmp_path)
             name: weight.shape
             for name, weight in build_model(Config(dict(model=model))).state_dict().items()
         }
-        for model in (models['teacher'], models['both'].teacher)
+        for model in (models[teacher], models[student].teacher)
     ]
     assert shapes[0] == shapes[1]
+    folders = {job.arm.name: job.folder for job in jobs}
+    assert models[student].teacher_ckpt == str(folders[teacher] / 'weights.pth')
 
 
 def test_all_cycles_cost_the_same_but_the_untied_ones(tmp_path):

@@ -9,10 +9,6 @@ question = (
 )
 
 teacher = {'model.teacher_ckpt': 'run:teacher'}
-attention_alone = {
-    f'model.losses.{name}': None
-    for name in ('visual_tokens', 'keypoint_tokens', 'scores', 'simulated_heatmaps')
-}
 runs = dict(
     teacher=dict(label='the teacher', model='teacher', once=True),
     alone=dict(label='student alone', model='student', group='student'),
@@ -25,7 +21,7 @@ runs = dict(
     attention=dict(
         label='L_A alone',
         model='distilled',
-        options={**teacher, **attention_alone},
+        options={**teacher, **_base_.attention_alone},
         group='student',
     ),
     both=dict(
@@ -34,25 +30,25 @@ runs = dict(
     last_layers=dict(
         label='L_A alone, last layers only',
         model='distilled_last_layers',
-        options={**teacher, **attention_alone},
+        options={**teacher, **_base_.attention_alone},
         group='student',
     ),
     squared=dict(
         label='L_A alone, squared distance',
         model='distilled',
-        options={**teacher, **attention_alone, 'model.losses.attention.distance': 'mse'},
+        options={**teacher, **_base_.attention_alone, 'model.losses.attention.distance': 'mse'},
         group='student',
     ),
     whole_map=dict(
         label='L_A alone, every row and column of the map',
         model='distilled',
-        options={**teacher, **attention_alone, 'model.losses.attention.whole_map': True},
+        options={**teacher, **_base_.attention_alone, 'model.losses.attention.whole_map': True},
         group='student',
     ),
     each_head=dict(
         label='L_A alone, head by head',
         model='distilled',
-        options={**teacher, **attention_alone, 'model.losses.attention.each_head': True},
+        options={**teacher, **_base_.attention_alone, 'model.losses.attention.each_head': True},
         group='student',
     ),
     # The same config as in the study of cycles, whose runs are used.

@@ -27,11 +27,16 @@ coordinates = {'model.head.loss.loss_weight': 20.0}  # or the token distances ou
 distilled = {
     **packaged_backbone,
     **coordinates,
-    'model.backbone_from_teacher': False,
+    'model.start_from_teacher': [],
     **{'model.teacher' + key[len('model') :]: value for key, value in micro_tokens.items()},
     'model.losses.attention': dict(
         type='AttentionTransferLoss', layer_pairs=[(1, 2), (2, 3), (3, 4)], loss_weight=0.05
     ),
+}
+# DistilPose's losses left out of a distillation.
+attention_alone = {
+    f'model.losses.{name}': None
+    for name in ('visual_tokens', 'keypoint_tokens', 'scores', 'simulated_heatmaps')
 }
 sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'

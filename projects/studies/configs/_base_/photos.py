@@ -21,7 +21,7 @@ student_first = dict(first, options={'model.backbone': dict(_delete_=True, type=
 # The teacher sees twice the width for three times as long.
 wide = {'model.backbone.base_channels': 64, 'model.head.in_channels': 256}
 distilled_options = {
-    'model.backbone_from_teacher': False,
+    'model.start_from_teacher': [],
     'model.teacher.backbone.base_channels': 64,
     'model.teacher.head.in_channels': 256,
     'model.teacher.head.num_cycles': 1,
@@ -45,6 +45,13 @@ photos_peers = {
         name, dict(peer, length=1.5, options={**peer.get('options', {}), **joints})
     )
     for name, peer in _base_.peers.items()
+}
+# What teaches RTMPose-t is another size of the same config, which has no SyncBN.
+rtmpose_lspet = {
+    f'own_rtmpose_{size}': dict(
+        config=f'td-simcc_rtmpose-{size}_{lspet}', start=photos_rtmpose[f'rtmpose_{size}']['start']
+    )
+    for size in ('t', 's')
 }
 
 photos = dict(
@@ -92,6 +99,25 @@ photos = dict(
         distilled_last_layers=dict(
             config=distilled_lspet,
             options={**distilled_options, 'model.losses.attention.layer_pairs': [(3, 4)]},
+            start=student_first,
+        ),
+        **rtmpose_lspet,
+        rtmpose_t_distilled=dict(
+            config=f'td-simcc_rtmpose-t_distill-rtmpose-s_{lspet}',
+            start=rtmpose_lspet['own_rtmpose_t']['start'],
+        ),
+        wide_heatmaps=dict(config=heatmaps_lspet, length=1.5, options=wide),
+        sdpose_features=dict(
+            config=f'td-hm_sdpose-n_distill-res18-thin_{lspet}',
+            options={
+                'model.teacher.backbone.base_channels': 64,
+                'model.teacher.head.in_channels': 256,
+            },
+            start=first,
+        ),
+        distilled_by_sdpose=dict(
+            config=distilled_lspet,
+            options={'model.start_from_teacher': []},
             start=student_first,
         ),
         stemnet=dict(
