@@ -47,9 +47,9 @@ def plain_configs() -> list[Path]:
     return [path for path in model_configs() if plain.fullmatch(path.stem)]
 
 
-def coco_configs(method: str) -> list[Path]:
-    """The plain COCO configs of a method (``sdpose``, ...): those the official weights are for."""
-    folder = configs_dir() / 'body_2d_keypoint' / method / 'coco'
+def configs_of(method: str, data: str) -> list[Path]:
+    """The plain configs of a method (``sdpose``, …) for a data set (``coco``, …)."""
+    folder = configs_dir() / 'body_2d_keypoint' / method / data
     return [path for path in plain_configs() if path.parent == folder]
 
 

@@ -26,12 +26,17 @@ from mmpose_sdpose.datasets.own_data import (
 )
 from mmpose_sdpose.tools.console import fail
 
+from mmengine.config import Config
+
 from sdpose_runtime.files import whole_file
 
-#: What is fine-tuned unless said: a config of this package, and what it was trained to.
-CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+#: What is fine-tuned unless said: a config of this package, and weights of its model.
+CONFIG = 'td-hm_sdpose-n_8xb64-300e_coco-256x192'
+WEIGHTS = 'mmpose_sdpose://sdpose-n_photos-256x192.pth'
+#: What these weights were trained with. A fine-tuning goes on with its learning rate and its loss, which
+#: says whether a head puts out heatmaps or logits.
+TRAINED_WITH = 'td-hm_sdpose-n_1xb256-60e_photos-256x192'
 PARTS = ('train', 'val', 'test')
-WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -102,8 +107,19 @@ def _labelled_images(labels: Labels) -> set[str]:
     return {image['file_name'] for image in labels.images if image['id'] in on}
 
 
-def base_config(name: str) -> str:
+def recipe_of(name: str, weights: str | None) -> Config:
+    """The config of the training that goes on: the packaged weights' in a head like theirs."""
+    config, trained = read_config(name), read_config(TRAINED_WITH)
+    goes_on = weights == WEIGHTS and config.model.head.type == trained.model.head.type
+    return trained if goes_on else config
+
+
+def base_config(name: str, weights: str | None) -> str:
     """The text of a model's own config, with nothing left of its data: CocoDataset and COCO's AP.
+
+    Args:
+        name: The config.
+        weights: What the training starts from; the packaged ones go on with their own loss.
 
     Raises:
         ValueError: If its batches are augmented by the model, which its own data goes with.
@@ -121,19 +137,22 @@ def base_config(name: str) -> str:
         dataset = config[f'{part}_dataloader'].dataset
         kept = {key: dataset[key] for key in ('pipeline', 'test_mode') if key in dataset}
         config[f'{part}_dataloader'].dataset = dict(type='CocoDataset', **kept)
+    recipe = recipe_of(name, weights)
+    if 'loss' in recipe.model.head:
+        config.model.head.loss = recipe.model.head.loss
     config.val_evaluator = config.test_evaluator = dict(type='CocoMetric')
     config.default_hooks.checkpoint.update(save_best='coco/AP', rule='greater')
     return config.pretty_text
 
 
-def learning_rate(name: str) -> float:
-    """A model's own, for as many images in a step as a training on little data has.
+def learning_rate(name: str, weights: str | None) -> float:
+    """What a model or its weights were trained with, for as few images in a step as little data has.
 
     By the square root, as for Adam: https://arxiv.org/abs/2205.10287.
     """
-    config = read_config(name)
-    fewer = BATCH / config.auto_scale_lr.base_batch_size
-    return config.optim_wrapper.optimizer.lr * math.sqrt(fewer)
+    recipe = recipe_of(name, weights)
+    fewer = BATCH / recipe.auto_scale_lr.base_batch_size
+    return recipe.optim_wrapper.optimizer.lr * math.sqrt(fewer)
 
 
 def check_files(args: argparse.Namespace, names: list[str]) -> None:
@@ -173,7 +192,8 @@ def main(argv: list[str] | None = None) -> int:
     keypoints, base, config = (f'{name}{end}.py' for end in ('_keypoints', '_base', ''))
     try:
         check_files(args, ['train.json', 'val.json', keypoints, base, config])
-        texts, lr = {base: base_config(args.config)}, learning_rate(args.config)
+        texts = {base: base_config(args.config, args.weights)}
+        lr = learning_rate(args.config, args.weights)
         parts = read_parts(args)
         texts |= {f'{part}.json': coco_file(labels, name) for part, labels in parts.items()}
         texts[keypoints] = metainfo_file(parts['train'], name)

@@ -16,6 +16,8 @@ from mmpose_sdpose.checkpoint import (
 from mmpose_sdpose.configs import build_model, keypoint_names_of, read_config
 from mmpose_sdpose.datasets import check_data
 from mmpose_sdpose.datasets.own_data import Labels, metainfo_file, mirrored, read_labels, split
+from mmpose_sdpose.engine.packaged_weights import load_packaged_weights
+from mmpose_sdpose.tools.prepare_data import TRAINED_WITH, WEIGHTS
 from mmpose_sdpose.tools.prepare_data import main as prepare_data
 
 import cv2
@@ -24,6 +26,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..pages import blocks, commands, run_command
 from .drawn_hands import NAMES, SKELETON, write_hands
@@ -315,6 +318,17 @@ def test_rows_of_an_output_layer_go_by_name_too():
         torch.testing.assert_close(taken[f'head.final_layer.{name}'], expected, rtol=0, atol=0)
 
 
+def test_keypoints_go_by_name_on_an_accelerator():
+    """Into a model that is there already, from a file that was read to the CPU."""
+    with FakeTensorMode():  # knows where tensors are, and refuses what an accelerator would
+        mct = torch.nn.ParameterDict(dict(keypoint_tokens=torch.empty(1, 2, 8, device='cuda')))
+        found = {'mct.keypoint_tokens': torch.empty(1, 3, 8)}
+        model = torch.nn.ModuleDict(dict(mct=mct))
+        taken, _ = take_keypoints(found, model, ['a', 'b', 'c'], ['c', 'd'])
+    (value,) = taken.values()
+    assert (value.device.type, value.shape) == ('cuda', (1, 2, 8))
+
+
 def test_existing_files_are_not_replaced_unasked(tmp_path, capsys):
     arguments = [str(write_hands(tmp_path, 6)), '--images', str(tmp_path / 'photos')]
     arguments += ['--out', str(tmp_path / 'hand')]
@@ -366,7 +380,7 @@ def hands(tmp_path, monkeypatch) -> Path:
 
 def test_every_command_of_the_page(hands, capsys):
     """In order; the training for one epoch."""
-    lines = [line.replace('epoch_300', 'epoch_1') for line in commands(PAGE)]
+    lines = [line.replace('epoch_160', 'epoch_1') for line in commands(PAGE)]
     assert [line.split()[1] for line in lines] == [
         'run',
         'run',
@@ -391,12 +405,31 @@ def test_every_command_of_the_page(hands, capsys):
     assert all(f"'{name}': [" in said for name in NAMES)
 
 
+def test_packaged_weights_go_on_as_they_were_trained(hands):
+    """With the loss that their logits are for; from the rate of their own training, and warmed up."""
+    run_command(commands(PAGE)[0])
+    config = Config.fromfile('data/hand/hand.py')
+    trained = read_config(TRAINED_WITH)
+    assert config.load_from == WEIGHTS and config.codec.input_size == trained.codec.input_size
+    assert config.model.head.loss == trained.model.head.loss == dict(type='HeatmapCrossEntropyLoss')
+    # 2e-3 * sqrt(16 / 256)
+    assert config.optim_wrapper.optimizer == dict(type='Adam', lr=0.0005)
+    warm_up, cosine = config.param_scheduler
+    assert warm_up.type == 'LinearLR' and warm_up.end == 100 and not warm_up.by_epoch
+    assert cosine.type == 'CosineAnnealingLR' and cosine.T_max == config.train_cfg.max_epochs
+    assert config.model.test_cfg.flip_test
+    weights, model = load_packaged_weights(WEIGHTS)['state_dict'], build_model(config)
+    new = {name for name, value in model.state_dict().items() if weights[name].shape != value.shape}
+    assert weights.keys() == model.state_dict().keys() and new == {'head.mct.keypoint_tokens'}
+
+
 def test_a_published_model_can_be_the_start(hands):
     """The page's last command; its weights need not be there before the training."""
     run_command(commands(PAGE)[-1])
     config = Config.fromfile('data/hand_s/hand_s.py')
     assert config.load_from == 'sdpose-s-v1.pth' and config.model.head.out_channels == 21
     assert config.codec.input_size == (192, 256)
+    assert config.model.head.loss.type == 'KeypointMSELoss'
     # 1e-3 * sqrt(16 / 512)
     assert config.optim_wrapper.optimizer == dict(type='Adam', lr=0.00018)
     assert config.train_dataloader.dataset.ann_file == 'data/hand_s/train.json'
