@@ -22,6 +22,8 @@ from sdpose_runtime.files import whole_file
 #: harmless classes.
 READS_SAFELY = digit_version(torch.__version__) >= digit_version('2.6.0')
 
+#: Begins the names of the weights that come with the package, wherever a checkpoint goes.
+PACKAGED = 'mmpose_sdpose://'
 #: Parts of a head that only training uses: a model that is to predict does without them.
 TRAINING_ONLY = ('head.loss_module.', 'head.score_loss.', 'head.between_cycles.')
 #: Where a weight belongs that the model has no place for; what else a file holds is nobody's business.
@@ -227,22 +229,33 @@ def take_keypoints(
     )
     taken = {}
     for key, own in model.state_dict().items():
-        axis = next((axis for name, axis in _KEYPOINT_AXES.items() if key.endswith(name)), None)
-        value = found.get(key)
+        axis, value = keypoint_axis(key), found.get(key)
         if axis is None or not isinstance(value, Tensor) or value.dim() != own.dim():
             continue
         if (value.shape[axis], own.shape[axis]) == (len(old), len(new)):
-            rows = value.to(own).index_select(axis, from_rows)
-            taken[key] = own.clone().index_copy_(axis, to_rows, rows)
+            taken[key] = put_keypoints(value, own, axis, from_rows, to_rows)
     return taken, shared if taken else []
+
+
+def keypoint_axis(name: str) -> int | None:
+    """The axis of a weight that counts keypoints, by its name; None of one that belongs to all."""
+    return next((axis for end, axis in _KEYPOINT_AXES.items() if name.endswith(end)), None)
+
+
+def put_keypoints(
+    value: Tensor, own: Tensor, axis: int, from_rows: Tensor, to_rows: Tensor
+) -> Tensor:
+    """A copy of a weight with another's keypoints in place of some of its own, wherever that one is."""
+    from_rows, to_rows = from_rows.to(own.device), to_rows.to(own.device)
+    return own.clone().index_copy_(axis, to_rows, value.to(own).index_select(axis, from_rows))
 
 
 def count_keypoints(found: Mapping[str, Any]) -> int:
     """Number of keypoints that a state dict has weights for; 0 if it does not show."""
     for key, value in found.items():
-        for name, axis in _KEYPOINT_AXES.items():
-            if key.endswith(name) and isinstance(value, Tensor) and value.dim() > axis:
-                return value.shape[axis]
+        axis = keypoint_axis(key)
+        if axis is not None and isinstance(value, Tensor) and value.dim() > axis:
+            return value.shape[axis]
     return 0
 
 

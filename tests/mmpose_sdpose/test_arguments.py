@@ -525,7 +525,13 @@ DISTILLERS = [
             keypoint_pairs=st.sampled_from([None, [(0, 1), (3, 2)]]),
             frozen=st.sampled_from([(), ['backbone'], ['backbone.conv1', 'head.mlp']]),
             student_loss_weight=weight,
-            backbone_from_teacher=flag,
+            start_from_teacher=st.sampled_from(
+                [
+                    (),
+                    ['backbone', 'head.mct.keypoint_tokens'],
+                    {'head.mct.encoder.layers[0].mlp': 'head.mct.encoder.layers.0.mlp'},
+                ]
+            ),
             allow_untrained=st.just(True),
         ),
         dict(
@@ -537,7 +543,20 @@ DISTILLERS = [
             keypoint_pairs=(5, 'text', [5], [(0,)], [(17, 0)], [(0, 1), (0, 2)], [('nose', 0)], {}),
             frozen=(5, 'backbone', [3], ['nothing'], None),
             student_loss_weight=WEIGHT,
-            backbone_from_teacher=FLAG,
+            start_from_teacher=(
+                5,
+                True,
+                None,
+                'backbone',
+                [3],
+                ['nothing'],
+                [''],
+                ['backbone', 'backbone'],
+                ['backbone', 'backbone.conv1'],
+                [('backbone', 'backbone')],
+                {'backbone': None},
+                {'backbone': 'head'},
+            ),
             allow_untrained=FLAG,
         ),
         use_distiller,

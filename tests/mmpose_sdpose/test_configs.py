@@ -8,12 +8,14 @@ from argparse import ArgumentParser
 from importlib.util import find_spec
 from pathlib import Path
 
+import mmpose_sdpose
 from mmpose_sdpose.benchmark import made_up_data
 from mmpose_sdpose.configs import build_model, find_config, model_configs, plain_configs
 from mmpose_sdpose.evaluation.complexity import measure_complexity
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import Registry, init_default_scope
@@ -58,6 +60,29 @@ def test_student_teacher_and_losses_of_every_distillation_fit(path):
     if path.stem.startswith('td-reg_'):
         assert distiller.head.score_loss is None, 'the teacher trains the scores'
         assert encoder.type == 'RegressionLabel'
+
+
+@pytest.mark.parametrize('training', ['1xb256-60e', '1xb32-7e'])
+def test_ladpose_n_starts_from_layers_of_the_packaged_teacher(training):
+    """36 weights: of keypoint tokens, patch embedding, and layers 2 to 4 of 4 as 1 to 3."""
+    cfg = Config.fromfile(
+        find_config(f'td-reg_ladpose-n_distill-sdpose-n_{training}_photos-256x192')
+    )
+    init_default_scope('mmpose')
+    student = MODELS.build(cfg.model)
+    before = {name: value.clone() for name, value in student.state_dict().items()}
+    student.init_weights()
+    packaged = Path(mmpose_sdpose.__file__).parent / 'weights/sdpose-n_photos-256x192.pth'
+    found = torch.load(packaged, weights_only=True)['state_dict']
+    expected = {}
+    for name in before:
+        layer = re.sub(r'layers\.(\d)\.', lambda match: f'layers.{int(match[1]) + 1}.', name)
+        if layer != name or name.startswith(('head.mct.keypoint_tokens', 'head.mct.patch_embed.')):
+            expected[name] = found[layer].float()
+    assert len(expected) == 36
+    start = {name: student.state_dict()[name] for name in expected}
+    torch.testing.assert_close(start, expected, rtol=0, atol=0)
+    assert not any(torch.equal(expected[name], before[name]) for name in expected)
 
 
 def target_codec(cfg: Config) -> ConfigDict:

@@ -144,10 +144,10 @@ def test_a_student_of_another_teacher_has_another_folder(tmp_path):
 
 
 def test_options_of_the_model_mean_the_student(tmp_path):
-    options = dict(model__head__encoder__depth=2, model__backbone_from_teacher=False)
+    options = dict(model__head__encoder__depth=2, model__start_from_teacher=[])
     (job,) = list_jobs(study(arm('a', 'distilled', **options)), SCALE, tmp_path, seeds=1)
     assert job.config.model.student.head.encoder.depth == 2
-    assert job.config.model.backbone_from_teacher is False
+    assert job.config.model.start_from_teacher == []
     assert 'head' not in job.config.model
 
 

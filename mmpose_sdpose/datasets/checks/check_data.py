@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ...checkpoint import fetch_state_dict, list_unusable, unusable_weights
+from ...checkpoint import PACKAGED, fetch_state_dict, list_unusable, unusable_weights
 from .annotations import Annotations, WrongFile, read_annotations
 from .detections import read_detections
 from .findings import Finding, short, some
@@ -72,7 +72,7 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
 
 def _check_weights(cfg: Config) -> Iterator[Finding]:
     path = cfg.get('load_from')
-    if path and '://' not in path:
+    if path and ('://' not in path or path.startswith(PACKAGED)):
         try:
             faults = list_unusable(fetch_state_dict(path))
         except (OSError, ValueError) as error:

@@ -78,7 +78,10 @@ class MovingAverage:
 
 
 def choose_average(
-    teacher: dict | str, checkpoint: str | None, momentum: float | None, backbone_from_teacher: bool
+    teacher: dict | str,
+    checkpoint: str | None,
+    momentum: float | None,
+    start_from_teacher: Mapping[str, str],
 ) -> MovingAverage | None:
     """The average that is the teacher, with ``teacher='ema'``; None with another.
 
@@ -89,10 +92,10 @@ def choose_average(
         if momentum is not None:
             raise ValueError("ema_momentum is for teacher='ema': leave it out with another teacher")
         return None
-    if checkpoint is not None or backbone_from_teacher:
+    if checkpoint is not None or start_from_teacher:
         raise ValueError(
             "teacher='ema' is the average of the student itself: leave teacher_ckpt and "
-            'backbone_from_teacher out, and start the student from weights with load_from'
+            'start_from_teacher out, and start the student from weights with load_from'
         )
     return MovingAverage(0.0002 if momentum is None else momentum)
 

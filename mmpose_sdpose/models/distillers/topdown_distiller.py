@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,6 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ...arguments import check_configs, check_dicts, check_flags, check_weights
-from ...checkpoint import judge
 from ..heads import num_keypoints_of
 from .codecs import input_size_of
 from .comparisons import build_comparison
@@ -21,6 +20,7 @@ from .keypoint_sets import KeypointSet, shared_joints
 from .own_state import choose_average, collect_state, keep_to_the_student
 from .registries import adapter_of
 from .sides import Request, Side, ask, listen
+from .starting import StartFromTeacher, read_parts
 from .teacher_inputs import TeacherInputs
 from .teachers import Aside, ModelConfig, build_teacher, say_other_crops
 from .watching import find_module, innermost
@@ -52,8 +52,11 @@ class TopdownDistiller(TopdownPoseEstimator):
             default: 0.0002.
         keypoint_pairs: Which keypoints of the student are which of the teacher, by name or counted from
             0; default: by the names in both models' ``metainfo``, or all in one order.
-        backbone_from_teacher: Start the student's backbone from the teacher's weights, as DistilPose-L
-            does; the teacher's may have more stages.
+        start_from_teacher: Parts of the student that start from the teacher's weights, as DistilBERT's
+            layers and DistilPose-L's backbone do: dotted paths of modules or of single weights, or a
+            dict from the student's paths to the teacher's. A module of the teacher may have more, such
+            as further stages; keypoint tokens and output layers of another keypoint set go by keypoint.
+            ``init_weights`` does it; ``load_from`` and a resumed run come later, and win.
         frozen: Dotted paths of modules of the student that are not trained: with 'backbone', the head
             alone learns.
         student_loss_weight: Factor of the student's own losses; with 0 it learns from its teacher alone.
@@ -91,18 +94,19 @@ class TopdownDistiller(TopdownPoseEstimator):
         teacher_ckpt: str | None = None,
         ema_momentum: float | None = None,
         keypoint_pairs: Sequence[tuple] | None = None,
-        backbone_from_teacher: bool = False,
+        start_from_teacher: Sequence[str] | Mapping[str, str] = (),
         frozen: Sequence[str] = (),
         student_loss_weight: float = 1.0,
         allow_untrained: bool = False,
     ) -> None:
-        check_flags(backbone_from_teacher=backbone_from_teacher, allow_untrained=allow_untrained)
+        check_flags(allow_untrained=allow_untrained)
         check_dicts(losses=losses)
         check_weights(student_loss_weight=student_loss_weight)
         wanted = {name: loss for name, loss in (losses or {}).items() if loss is not None}
         check_configs(**{f'losses.{name}': loss for name, loss in wanted.items()})
         if not wanted:
             raise ValueError('losses is empty: name what the student learns from its teacher')
+        parts = read_parts(start_from_teacher)
         student_config = ModelConfig('student', student)
         config = dict(student_config.model)
         if config.pop('type') != 'TopdownPoseEstimator':
@@ -115,7 +119,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         self.loss_factors = dict.fromkeys(built, 1.0)
         keep_to_the_student(self)
         #: What makes the teacher the student's average, if it is.
-        self.average = choose_average(teacher, teacher_ckpt, ema_momentum, backbone_from_teacher)
+        self.average = choose_average(teacher, teacher_ckpt, ema_momentum, parts)
         teacher_config = student_config if self.average else ModelConfig('teacher', teacher)
         untrained = allow_untrained or self.average is not None
         self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
@@ -127,9 +131,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         head = innermost(self.head)
         if hasattr(head, 'score_loss') and 'scores' in {r.name for r in self._requests('student')}:
             head.score_loss = None
-        self.backbone_from_teacher = backbone_from_teacher
-        if backbone_from_teacher:
-            self._check_backbone()
+        self._start = StartFromTeacher(self, self.teacher, parts, self._joints)
 
     @property
     def teacher(self) -> TopdownPoseEstimator:
@@ -180,18 +182,8 @@ class TopdownDistiller(TopdownPoseEstimator):
 
     def init_weights(self) -> None:
         super().init_weights()
-        if self.backbone_from_teacher:
-            expected, found = self.backbone.state_dict(), self.teacher.backbone.state_dict()
-            self.backbone.load_state_dict({name: found[name] for name in expected})
-
-    def _check_backbone(self) -> None:
-        fit = judge(self.teacher.backbone.state_dict(), self.backbone)
-        if fit.misfits:
-            raise ValueError(
-                f"backbone_from_teacher: the student's {type(self.backbone).__name__} does not fit the "
-                f"teacher's {type(self.teacher.backbone).__name__}, {len(fit.misfits)} of {fit.total} "
-                f'weights: {fit.misfits[0]} …'
-            )
+        if self._start:
+            self._start.load(self, self.teacher)
 
     def loss(self, inputs: Tensor, data_samples: list[PoseDataSample]) -> dict[str, Tensor]:
         """The student's own losses, and ``loss_distill_<name>`` for each loss of the distillation."""

@@ -105,7 +105,7 @@ def test_the_second_stage(tmp_path):
             student=config,
             teacher=config,
             losses=dict(simcc=dict(dwpose_losses()['simcc'], loss_weight=1.0)),
-            backbone_from_teacher=True,
+            start_from_teacher=['backbone'],
             frozen=['backbone'],
             student_loss_weight=0.0,
             allow_untrained=True,

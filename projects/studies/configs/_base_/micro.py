@@ -32,7 +32,7 @@ coordinates = {'model.head.loss.loss_weight': 20.0}  # or the token distances ou
 distilled = {
     **packaged_backbone,
     **coordinates,
-    'model.backbone_from_teacher': False,
+    'model.start_from_teacher': [],
     **{'model.teacher' + key[len('model') :]: value for key, value in micro_tokens.items()},
     'model.losses.attention': dict(
         type='AttentionTransferLoss', layer_pairs=[(1, 2), (2, 3), (3, 4)], loss_weight=0.05

@@ -21,7 +21,7 @@ student_first = dict(first, options={'model.backbone': dict(_delete_=True, type=
 # The teacher sees twice the width for three times as long.
 wide = {'model.backbone.base_channels': 64, 'model.head.in_channels': 256}
 distilled_options = {
-    'model.backbone_from_teacher': False,
+    'model.start_from_teacher': [],
     'model.teacher.backbone.base_channels': 64,
     'model.teacher.head.in_channels': 256,
     'model.teacher.head.num_cycles': 1,
@@ -118,7 +118,7 @@ photos = dict(
         ),
         distilled_by_sdpose=dict(
             config=distilled_lspet,
-            options={'model.backbone_from_teacher': False},
+            options={'model.start_from_teacher': []},
             start=student_first,
         ),
         stemnet=dict(

@@ -242,8 +242,8 @@ def test_what_is_in_no_checkpoint_is_said_once(monkeypatch):
 @pytest.mark.parametrize(
     'options, message',
     [
-        (dict(teacher_ckpt='some.pth'), 'leave teacher_ckpt and backbone_from_teacher out'),
-        (dict(backbone_from_teacher=True), 'leave teacher_ckpt and backbone_from_teacher out'),
+        (dict(teacher_ckpt='some.pth'), 'leave teacher_ckpt and start_from_teacher out'),
+        (dict(start_from_teacher=['backbone']), 'leave teacher_ckpt and start_from_teacher out'),
         (dict(momentum=0.0), r'ema_momentum \(0.0\) is the share'),
         (dict(momentum=True), r'ema_momentum \(True\) is the share'),
     ],

@@ -224,21 +224,6 @@ def test_losses_in_half_precision_are_near_those_in_full(dtype):
         torch.testing.assert_close(half[name].float(), value.float(), rtol=0.05, atol=1e-3)
 
 
-def test_the_students_backbone_may_start_from_the_teachers(tmp_path):
-    teacher = build(token_heatmap_model(), seed=5)
-    torch.save(dict(state_dict=teacher.state_dict()), tmp_path / 'teacher.pth')
-    options = dict(teacher_ckpt=str(tmp_path / 'teacher.pth'), backbone_from_teacher=True)
-    model = distiller(**options)
-    for name, value in teacher.backbone.state_dict().items():
-        assert torch.equal(model.backbone.state_dict()[name], value), name
-    assert not torch.equal(
-        model.state_dict()['head.mct.patch_embed.weight'],
-        teacher.state_dict()['head.mct.patch_embed.weight'],
-    )
-    with pytest.raises(ValueError, match="student's StemNet does not fit the teacher's ResNet"):
-        distiller(teacher=resnet_heatmap_model(), losses=FROM_HEATMAPS, backbone_from_teacher=True)
-
-
 def test_scores_have_one_teacher():
     score_loss = dict(type='LocalizationScoreLoss', heatmap_size=(6, 8), sigma=1)
     student = token_regression_model(score_loss=score_loss)
