@@ -443,7 +443,7 @@ def _colour(name: str) -> list[int]:
 
 
 #: Steps of a fine-tuning, and people in one of them.
-STEPS, BATCH = 1200, 16
+STEPS, BATCH = 1500, 16
 
 
 def config_file(

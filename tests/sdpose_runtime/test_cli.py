@@ -414,7 +414,7 @@ class TestWhatIsNoNumber:
         options = ['--boxes', folder / 'boxes.json', '--json']
         assert run(folder, folder / 'images' / '002.png', *options) == 1
         assert [entry['bbox'][0] for entry in results(folder)] == [0, 40, 60]
-        assert capsys.readouterr().out.startswith('1 frames, 3 people, ')
+        assert capsys.readouterr().out.startswith('1 frame, 3 people, ')
 
     def test_from_a_clip_that_is_followed_and_smoothed(self, folder, clip, capsys, monkeypatch):
         original, calls = PoseModel.__call__, []
