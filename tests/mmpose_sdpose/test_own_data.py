@@ -350,7 +350,6 @@ def test_what_is_wrong_with_the_command_is_said_before_images_are_read(tmp_path,
     for options, message in (
         (['--out', tmp_path / 'taken'], 'taken has val.json already'),
         (['--out', labels], 'is a file: name another folder with --out'),
-        (['--out', tmp_path / 'new', '--weights', 'none.pth'], 'no checkpoint at none.pth'),
         (['--out', tmp_path / 'new', '--weights', 'None', '--config', 'none'], 'no config none'),
         (['--out', tmp_path / 'new'], 'is no readable image'),
     ):
