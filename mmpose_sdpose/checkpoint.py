@@ -22,6 +22,8 @@ from sdpose_runtime.files import whole_file
 #: harmless classes.
 READS_SAFELY = digit_version(torch.__version__) >= digit_version('2.6.0')
 
+#: Begins the names of the weights that come with the package, wherever a checkpoint goes.
+PACKAGED = 'mmpose_sdpose://'
 #: Parts of a head that only training uses: a model that is to predict does without them.
 TRAINING_ONLY = ('head.loss_module.', 'head.score_loss.', 'head.between_cycles.')
 #: Where a weight belongs that the model has no place for; what else a file holds is nobody's business.

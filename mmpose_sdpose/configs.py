@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from copy import deepcopy
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,9 @@ def plain_configs() -> list[Path]:
     return [path for path in model_configs() if plain.fullmatch(path.stem)]
 
 
-def coco_configs(method: str) -> list[Path]:
-    """The plain COCO configs of a method (``sdpose``, ...): those the official weights are for."""
-    folder = configs_dir() / 'body_2d_keypoint' / method / 'coco'
+def configs_of(method: str, data: str) -> list[Path]:
+    """The plain configs of a method (``sdpose``, …) for a data set (``coco``, …)."""
+    folder = configs_dir() / 'body_2d_keypoint' / method / data
     return [path for path in plain_configs() if path.parent == folder]
 
 
@@ -64,11 +65,10 @@ def find_config(name: str | Path) -> Path:
     configs = {path.stem: path for path in model_configs()}
     if wanted in configs:
         return configs[wanted]
-    close = [
-        stem for stem in configs if any(part in stem for part in Path(wanted).name.split('_')[1:2])
-    ]
+    near = get_close_matches(Path(wanted).name, configs, n=3, cutoff=0)
     raise FileNotFoundError(
-        f'no config {name}: neither a file nor one of\n  ' + '\n  '.join(close or configs)
+        f'no config {name}: neither a file nor one of the {len(configs)} of this package, the nearest '
+        f'are {", ".join(near)}'
     )
 
 
@@ -77,8 +77,23 @@ def read_config(name: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: If there is none.
+        ValueError: If it cannot be read.
     """
-    return get_config(name) if '::' in str(name) else Config.fromfile(find_config(name))
+    return get_config(name) if '::' in str(name) else load_config(find_config(name))
+
+
+def load_config(path: str | Path) -> Config:
+    """A config file.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is code, which raises what it likes
+        raise ValueError(
+            f'{path} is no config that can be read: {type(error).__name__}: {error}'
+        ) from error
 
 
 def build_model(config: str | Path | Config) -> nn.Module:

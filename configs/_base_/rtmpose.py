@@ -1,5 +1,7 @@
 # Backbone and head of RTMPose-s (Jiang et al., https://arxiv.org/abs/2303.07399), as in MMPose's config,
 # but without SyncBN. Another size is another depth and width.
+_base_ = ['./simcc.py']
+
 cspnext = dict(
     type='CSPNeXt',
     arch='P5',
@@ -26,20 +28,12 @@ rtmcc_head = dict(
         use_rel_bias=False,
         pos_enc=False,
     ),
-    loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True),
+    loss=_base_.simcc_loss,
 )
 
-# Of the small data sets, for 128x96; sigmas are roots of an eighth of the input size, as RTMPose's are.
-small_simcc = dict(
-    type='SimCCLabel',
-    input_size=(96, 128),
-    sigma=(3.46, 4.0),
-    simcc_split_ratio=2.0,
-    normalize=False,
-    use_dark=False,
-)
+# Of the small data sets, for 128x96.
 small_rtmcc_head = dict(
-    rtmcc_head, input_size=(96, 128), in_featuremap_size=(3, 4), decoder=small_simcc
+    rtmcc_head, input_size=(96, 128), in_featuremap_size=(3, 4), decoder=_base_.small_simcc
 )
 
 # The losses of DWPose (Yang et al., https://arxiv.org/abs/2307.15880), for distillations, with official

@@ -22,14 +22,7 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(base_batch_size=1024)
 
-label = dict(
-    type='SimCCLabel',
-    input_size=(192, 256),
-    sigma=(4.9, 5.66),
-    simcc_split_ratio=2.0,
-    normalize=False,
-    use_dark=False,
-)
+label = _base_.simcc_256x192
 codec = dict(_delete_=True, **label)
 model = dict(
     backbone=dict(_delete_=True, **_base_.cspnext),

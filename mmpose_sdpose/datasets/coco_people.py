@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from .checks.annotations import Annotations, WrongFile, load_json, look_at_images
-from .checks.findings import is_box, short, some
+from .checks.findings import as_id, is_box, short, some
 from .checks.people import look_at_boxes
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class CocoPeople:
         content = load_json(path)
         try:
             self.names = {
-                _key(image['id']): PurePosixPath(image['file_name'].replace('\\', '/'))
+                as_id(image['id']): PurePosixPath(image['file_name'].replace('\\', '/'))
                 for image in content['images']
             }
             for kind in ('image', 'annotation'):
@@ -65,16 +65,16 @@ class CocoPeople:
         box = person['bbox']
         if not is_box(box):
             raise WrongFile(f'{who} has {short(box)} as bbox: wanted are x, y, width, height')
-        if _key(person['image_id']) not in self.people:
+        if as_id(person['image_id']) not in self.people:
             raise WrongFile(
                 f'{who} is on image {short(person["image_id"])}, which the file does not list'
             )
-        if _key(person.get('category_id', kinds[0])) not in kinds:
+        if as_id(person.get('category_id', kinds[0])) not in kinds:
             self.left_out[f'of other categories than {some(kinds)}'] += 1
         elif person.get('iscrowd') or min(box[2:]) <= 0:
             self.left_out['crowds' if person.get('iscrowd') else 'without width or height'] += 1
         else:
-            self.people[_key(person['image_id'])].append(person)
+            self.people[as_id(person['image_id'])].append(person)
 
     def _say_doubts(self, content: dict[str, Any]) -> None:
         found = Annotations(str(self.path))
@@ -135,27 +135,21 @@ def _categories_of_people(content: dict[str, Any]) -> list[str]:
     listed = content.get('categories')
     listed = listed if isinstance(listed, list) else []
     called = [
-        _key(kind['id']) for kind in listed if str(kind.get('name')).strip().lower() == 'person'
+        as_id(kind['id']) for kind in listed if str(kind.get('name')).strip().lower() == 'person'
     ]
     people = content['annotations']
-    there = {_key(person['category_id']) for person in people if 'category_id' in person}
+    there = {as_id(person['category_id']) for person in people if 'category_id' in person}
     return called or (list(there) if len(there) == 1 else ['1'])
 
 
 def _refuse_repeated(path: str | Path, kind: str, entries: list[dict]) -> None:
     """As in merged files, where one entry would be taken for the other."""
-    counts = Counter(_key(entry['id']) for entry in entries if 'id' in entry)
+    counts = Counter(as_id(entry['id']) for entry in entries if 'id' in entry)
     repeated = [key for key, count in counts.items() if count > 1]
     if repeated:
         raise WrongFile(
             f'{path}: {kind} ids stand more than once ({some(repeated)}), number the {kind}s anew'
         )
-
-
-def _key(value: Any) -> str:
-    """An id, which tools write as a number or as text."""
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value) if whole else value)
 
 
 def _common_end(name: PurePosixPath, path: Path) -> int:

@@ -27,6 +27,11 @@ SOURCE = 'http://sam.johnson.io/research/lspet.html'
 #: A person's box goes beyond the labelled joints by this share of its longer side.
 MARGIN = 0.15
 LEAST_JOINTS = 4
+#: Photos whose size is looked at before all are copied.
+TRIED = 24
+
+
+_UNLIKE = 'is it the file of another data set (LSP has (3, 14, 2000))?'
 
 
 class ArchiveError(ValueError):
@@ -64,14 +69,17 @@ def read_archive(folder: str | Path, first: int | None = None) -> Archive:
             f'that has {ANNOTATIONS} and images/ in it'
         )
     try:
-        joints = loadmat(path).get('joints')
+        content = loadmat(path)
     except Exception as error:  # scipy raises what it meets in the file
         raise ArchiveError(f'{path} is no MATLAB file that can be read: {error}') from error
+    if 'joints' not in content:
+        names = ', '.join(name for name in content if not name.startswith('__'))
+        raise ArchiveError(f'{path} has no variable joints but {names or "none"}: {_UNLIKE}')
+    joints = content['joints']
     shape = getattr(joints, 'shape', None)
     if shape is None or len(shape) != 3 or shape[:2] != (len(JOINTS), 3):
         raise ArchiveError(
-            f'{path} holds joints of shape {shape}, those of LSPET are (14, 3, 10000): is it the '
-            'file of another data set (LSP has (3, 14, 2000))?'
+            f'{path} holds joints of shape {shape}, those of LSPET are (14, 3, 10000): {_UNLIKE}'
         )
     if not shape[2] or joints.dtype.kind not in 'fiu':
         raise ArchiveError(
@@ -109,7 +117,7 @@ def convert(
         Number of people of each split.
 
     Raises:
-        ArchiveError: If a photo cannot be read.
+        ArchiveError: If a photo cannot be read, or the joints are not those of these photos.
         ValueError: If there are no more photos than are to be held out.
         OSError: If the folder is in use, or cannot be written.
     """
@@ -119,10 +127,10 @@ def convert(
     out = Path(out).absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f'{out} exists and is not empty: choose another folder')
+    _check_joints(archive)
     held_out = set(np.random.default_rng(seed).permutation(count)[:test].tolist())
-    out.parent.mkdir(parents=True, exist_ok=True)
     # A hidden neighbour that is renamed at the end: no half data set ever has the final name.
-    with TemporaryDirectory(prefix=f'.{out.name}.partial-', dir=out.parent) as holder:
+    with _neighbour(out) as holder:
         partial = Path(holder) / out.name
         (partial / 'images').mkdir(parents=True)
         (partial / 'annotations').mkdir()
@@ -145,6 +153,53 @@ def convert(
     }
 
 
+def _neighbour(out: Path) -> TemporaryDirectory:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return TemporaryDirectory(prefix=f'.{out.name}.partial-', dir=out.parent)
+    except OSError as error:
+        raise OSError(
+            f'nothing can be written into {out.parent} ({error.strerror}): choose another --out'
+        ) from error
+
+
+def _check_joints(archive: Archive) -> None:
+    """Before all photos are read: whether joints are labelled, in pixels, and within their photos.
+
+    Raises:
+        ArchiveError: If most are not.
+    """
+    points, labelled = archive.joints[:, :2], archive.joints[:, 2] > 0
+    labelled &= np.isfinite(points).all(axis=1)
+    usable = np.flatnonzero(labelled.sum(axis=0) >= LEAST_JOINTS)
+    count = len(archive.images)
+    if 2 * len(usable) < count:
+        raise ArchiveError(
+            f'{ANNOTATIONS} has {LEAST_JOINTS} labelled joints in {len(usable)} of {count} photos, that '
+            f'of LSPET in all: x, y and 1 are wanted of each joint; {_UNLIKE}'
+        )
+    spans = [np.ptp(points[labelled[:, index], :, index], axis=0).max() for index in usable]
+    if np.median(spans) < 10:
+        raise ArchiveError(
+            f'the joints of half of the photos are within {np.median(spans):.2g} pixels: {ANNOTATIONS} '
+            f'must have them in pixels of the photos; {_UNLIKE}'
+        )
+    inside = []
+    for index in usable[np.linspace(0, len(usable) - 1, TRIED).astype(int)]:
+        image = _image_entry(index + 1, archive.images[index])
+        inside += list(_inside(points[labelled[:, index], :, index], image))
+    if np.mean(inside) < 0.9:
+        raise ArchiveError(
+            f'{1 - np.mean(inside):.0%} of the joints of {TRIED} photos are outside of the photo: were '
+            'the photos resized or cut? Take those of the archive'
+        )
+
+
+def _inside(points: np.ndarray, image: dict[str, Any]) -> np.ndarray:
+    """Which of the points (J, 2) are within a photo."""
+    return ((points >= 0) & (points < [image['width'], image['height']])).all(axis=1)
+
+
 def _image_entry(number: int, path: Path) -> dict[str, Any]:
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
@@ -163,7 +218,7 @@ def _person(number: int, joints: np.ndarray, image: dict[str, Any]) -> dict[str,
     """
     size = np.array([image['width'], image['height']])
     points, labelled = joints[:, :2], joints[:, 2] > 0
-    labelled &= ((points >= 0) & (points < size)).all(axis=1)
+    labelled &= _inside(points, image)
     if labelled.sum() < LEAST_JOINTS:
         return None
     order = [JOINTS.index(name) for name in crowdpose_names()]

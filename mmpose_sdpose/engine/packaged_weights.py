@@ -5,20 +5,21 @@ from typing import Any
 
 from mmengine.runner import CheckpointLoader
 
-from ..checkpoint import read_checkpoint
+from ..checkpoint import PACKAGED, read_checkpoint
 
-PREFIX = 'mmpose_sdpose://'
 WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
 
 
-@CheckpointLoader.register_scheme(prefixes=PREFIX)
-def load_packaged_weights(filename: str, map_location: Any = None) -> dict[str, Any]:
+@CheckpointLoader.register_scheme(prefixes=PACKAGED)
+def load_from_package(filename: str, map_location: Any = None) -> dict[str, Any]:
     """Weights that come with the package: ``mmpose_sdpose://NAME.pth`` wherever a checkpoint goes.
+
+    MMEngine prints what follows ``load_from_`` in this name: "by package backend".
 
     Raises:
         FileNotFoundError: If the package has no weights of that name; lists those it has.
     """
-    path = WEIGHTS / filename[len(PREFIX) :]
+    path = WEIGHTS / filename[len(PACKAGED) :]
     if not path.is_file():
         names = ', '.join(sorted(file.name for file in WEIGHTS.glob('*.pth'))) or 'none'
         raise FileNotFoundError(f'no weights {filename}: the package has {names}')

@@ -16,12 +16,13 @@ from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel, UDPHeatmap
 from mmpose.models.heads import HeatmapHead, RegressionHead, RLEHead, RTMCCHead, SimCCHead
 from torch import Tensor, nn
 
-from ..models.heads import TokenRegressionHead
+from ..models.heads import TokenRegressionHead, TokenSimCCHead
 from .graph import ExportNotPossible
 
 CAN_BE_EXPORTED = (
-    'HeatmapHead and MCTHead with MSRAHeatmap or UDPHeatmap (gaussian), RTMCCHead and SimCCHead with '
-    'SimCCLabel, RegressionHead, RLEHead and TokenRegressionHead with RegressionLabel'
+    'HeatmapHead and MCTHead with MSRAHeatmap or UDPHeatmap (gaussian), RTMCCHead, SimCCHead and '
+    'TokenSimCCHead with SimCCLabel, RegressionHead, RLEHead and TokenRegressionHead with '
+    'RegressionLabel'
 )
 
 
@@ -77,7 +78,7 @@ def decoding_of(
         return make(head, test_cfg, flip_indices)
     if isinstance(head, HeatmapHead) and isinstance(codec, (MSRAHeatmap, UDPHeatmap)):
         return HeatmapDecoding(codec, flip_indices, test_cfg.get('shift_heatmap', False))
-    if isinstance(head, (RTMCCHead, SimCCHead)) and isinstance(codec, SimCCLabel):
+    if isinstance(head, (RTMCCHead, SimCCHead, TokenSimCCHead)) and isinstance(codec, SimCCLabel):
         return SimCCDecoding(codec, flip_indices)
     # The default of shift_coords is each head's own.
     if isinstance(codec, RegressionLabel):

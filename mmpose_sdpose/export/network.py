@@ -7,7 +7,7 @@ from mmpose.models import TopdownPoseEstimator
 from mmpose.models.heads import BaseHead, VisPredictHead
 from torch import Tensor, nn
 
-from ..models.heads import MCTHead, TokenHead
+from ..models.heads import TokenHead
 from .token_graph import FoldedTokens
 
 
@@ -36,16 +36,11 @@ class Network(nn.Module):
         raw = self.head(feats) if self.tokens is None else self.read(self.tokens(feats[-1]))
         return raw if isinstance(raw, tuple) else (raw,)
 
-    def read(self, tokens: Tensor) -> Tensor:
+    def read(self, tokens: Tensor) -> Tensor | tuple[Tensor, ...]:
         """What a token head gives for the keypoint tokens of :class:`FoldedTokens`."""
-        head = self.head
-        # The head's layers on rows, as the encoder's; then as its own ``outputs_of`` has them.
-        output = head.mlp(tokens.flatten(0, 1)).unflatten(0, (-1, tokens.shape[1]))
-        if isinstance(head, MCTHead):
-            width, height = head.heatmap_size
-            return head.read(output.unflatten(2, (height, width)))['heatmaps']
-        quantities = head.read(output)
-        return torch.cat([quantities['coordinates'], quantities['scores'][..., None]], dim=-1)
+        # The head's layers on rows, as the encoder's.
+        numbers = self.head.mlp(tokens.flatten(0, 1)).unflatten(0, (-1, tokens.shape[1]))
+        return self.head.raw(self.head.arrange(numbers))
 
 
 class Mirror(nn.Module):

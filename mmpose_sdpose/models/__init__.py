@@ -3,7 +3,7 @@
 from .backbones import CAUNet, HRNetThreeStage, IdentityBackbone, StemNet, ThinCAUNet, ThinResNet
 from .data_preprocessors import DeviceAugmentation
 from .distillers import TopdownDistiller
-from .heads import MCTHead, TokenRegressionHead
+from .heads import MCTHead, TokenRegressionHead, TokenSimCCHead
 from .losses import (
     AttentionTransferLoss,
     ChannelWiseLoss,
@@ -39,5 +39,6 @@ __all__ = [
     'ThinResNet',
     'TokenDistanceLoss',
     'TokenRegressionHead',
+    'TokenSimCCHead',
     'TopdownDistiller',
 ]

@@ -13,9 +13,12 @@ from mmpose_sdpose.checkpoint import (
     unusable_weights,
     write_checkpoint,
 )
-from mmpose_sdpose.configs import build_model, coco_configs, find_config
+from mmpose_sdpose.configs import build_model, configs_of, find_config
 from mmpose_sdpose.official_checkpoint import convert_state_dict, has_official_head
 from mmpose_sdpose.tools.console import fail
+
+#: Data sets of official weights, by their number of keypoints.
+DATA = {17: 'COCO', 14: 'CrowdPose'}
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,13 +48,14 @@ def convert(src: str, config: str | None) -> tuple[Path, dict]:
         path = find_config(config)
         return path, convert_state_dict(official, build_model(path))
     complaints = {}
-    for path in coco_configs(_method(official)):
+    data = _data(official)
+    for path in configs_of(_method(official), data.lower()):
         try:
             return path, convert_state_dict(official, build_model(path))
         except ValueError as error:
             complaints[path] = str(error)
     closest, complaint = min(complaints.items(), key=lambda item: item[1].count('\n'))
-    raise ValueError(f'no COCO config fits {src}; the closest is {closest.name}: {complaint}')
+    raise ValueError(f'no {data} config fits {src}; the closest is {closest.name}: {complaint}')
 
 
 def _method(official: dict) -> str:
@@ -62,6 +66,20 @@ def _method(official: dict) -> str:
     if any('.tokenhead.' in key for key in official):
         return 'distilpose'
     return 'sdpose' if any('.transformer_layer1.' in key for key in official) else 'tokenpose'
+
+
+def _data(official: dict) -> str:
+    """What the weights were trained on, by the number of keypoint tokens.
+
+    Raises:
+        ValueError: If there are no configs for so many keypoints.
+    """
+    tokens = [value for key, value in official.items() if key.endswith('.keypoint_token')]
+    keypoints = tokens[0].shape[-2] if tokens and tokens[0].ndim > 1 else 17
+    if keypoints not in DATA:
+        known = ', '.join(f'{number} ({data})' for number, data in DATA.items())
+        raise ValueError(f'the weights have {keypoints} keypoints; official ones have {known}')
+    return DATA[keypoints]
 
 
 def main() -> int:

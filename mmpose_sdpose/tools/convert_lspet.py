@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from mmpose_sdpose.datasets.lspet import convert, read_archive
-from mmpose_sdpose.tools.console import fail, progress_bar
+from mmpose_sdpose.tools.console import end_by_sigterm, fail, progress_bar
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -19,11 +19,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.first is not None and args.first < 2:
         parser.error(f'--first ({args.first}) must be at least 2')
+    if args.seed < 0:
+        parser.error(f'--seed ({args.seed}) must be 0 or more')
     return args
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
+    end_by_sigterm()
     try:
         archive = read_archive(args.archive, args.first)
         with progress_bar() as bar:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.configs import read_config
+from mmpose_sdpose.datasets.checks.findings import some
 from mmpose_sdpose.datasets.own_data import (
     BATCH,
     Labels,
@@ -25,12 +26,17 @@ from mmpose_sdpose.datasets.own_data import (
 )
 from mmpose_sdpose.tools.console import fail
 
+from mmengine.config import Config
+
 from sdpose_runtime.files import whole_file
 
-#: What is fine-tuned unless said: a config of this package, and what it was trained to.
-CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+#: What is fine-tuned unless said: a config of this package, and weights of its model.
+CONFIG = 'td-hm_sdpose-n_8xb64-300e_coco-256x192'
+WEIGHTS = 'mmpose_sdpose://sdpose-n_photos-256x192.pth'
+#: What these weights were trained with. A fine-tuning goes on with its learning rate and its loss, which
+#: says whether a head puts out heatmaps or logits.
+TRAINED_WITH = 'td-hm_sdpose-n_1xb256-60e_photos-256x192'
 PARTS = ('train', 'val', 'test')
-WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -64,6 +70,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.config != CONFIG and args.weights is None:
         parser.error('--config needs --weights: a checkpoint of that model')
+    if args.seed < 0:
+        parser.error(f'--seed ({args.seed}) must be 0 or more')
     args.weights = None if args.weights == 'None' else args.weights or WEIGHTS
     return args
 
@@ -84,12 +92,34 @@ def read_parts(args: argparse.Namespace) -> dict[str, Labels]:
             raise ValueError(
                 f'{args.val} has other keypoints than {args.labels}: {", ".join(held_out.names)}'
             ) from None
+        both = sorted(_labelled_images(labels) & _labelled_images(held_out))
+        if both:
+            raise ValueError(
+                f'{len(both)} images are in {args.labels} and in {args.val} ({some(both)}): hold out '
+                'images that are not trained on'
+            ) from None
         return dict(train=labels, val=held_out)
     return split(labels, share, args.seed)
 
 
-def base_config(name: str) -> str:
+def _labelled_images(labels: Labels) -> set[str]:
+    on = {person['image_id'] for person in labels.people}
+    return {image['file_name'] for image in labels.images if image['id'] in on}
+
+
+def recipe_of(name: str, weights: str | None) -> Config:
+    """The config of the training that goes on: the packaged weights' in a head like theirs."""
+    config, trained = read_config(name), read_config(TRAINED_WITH)
+    goes_on = weights == WEIGHTS and config.model.head.type == trained.model.head.type
+    return trained if goes_on else config
+
+
+def base_config(name: str, weights: str | None) -> str:
     """The text of a model's own config, with nothing left of its data: CocoDataset and COCO's AP.
+
+    Args:
+        name: The config.
+        weights: What the training starts from; the packaged ones go on with their own loss.
 
     Raises:
         ValueError: If its batches are augmented by the model, which its own data goes with.
@@ -107,31 +137,43 @@ def base_config(name: str) -> str:
         dataset = config[f'{part}_dataloader'].dataset
         kept = {key: dataset[key] for key in ('pipeline', 'test_mode') if key in dataset}
         config[f'{part}_dataloader'].dataset = dict(type='CocoDataset', **kept)
+    recipe = recipe_of(name, weights)
+    if 'loss' in recipe.model.head:
+        config.model.head.loss = recipe.model.head.loss
     config.val_evaluator = config.test_evaluator = dict(type='CocoMetric')
     config.default_hooks.checkpoint.update(save_best='coco/AP', rule='greater')
     return config.pretty_text
 
 
-def learning_rate(name: str) -> float:
-    """A model's own, for as many images in a step as a training on little data has.
+def learning_rate(name: str, weights: str | None) -> float:
+    """What a model or its weights were trained with, for as few images in a step as little data has.
 
     By the square root, as for Adam: https://arxiv.org/abs/2205.10287.
     """
-    config = read_config(name)
-    fewer = BATCH / config.auto_scale_lr.base_batch_size
-    return config.optim_wrapper.optimizer.lr * math.sqrt(fewer)
+    recipe = recipe_of(name, weights)
+    fewer = BATCH / recipe.auto_scale_lr.base_batch_size
+    return recipe.optim_wrapper.optimizer.lr * math.sqrt(fewer)
 
 
-def write(out: Path, texts: dict[str, str], force: bool) -> None:
+def check_files(out: Path, names: list[str], force: bool) -> None:
+    """Before all images are looked at: whether the files can be written.
+
+    Raises:
+        OSError: If not.
+    """
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f'{out} is a file: name another folder with --out')
+    there = [name for name in names if (out / name).exists()]
+    if there and not force:
+        raise FileExistsError(f'{out} has {", ".join(there)} already: replace them with --force')
+
+
+def write(out: Path, texts: dict[str, str]) -> None:
     """Write the files into a folder, which may exist.
 
     Raises:
-        FileExistsError: If one exists and is not to be replaced.
         OSError: If it cannot be written.
     """
-    there = [name for name in texts if (out / name).exists()]
-    if there and not force:
-        raise FileExistsError(f'{out} has {", ".join(there)} already: replace them with --force')
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with whole_file(out / name) as file:
@@ -141,14 +183,16 @@ def write(out: Path, texts: dict[str, str], force: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     name = args.out.resolve().name
+    keypoints, base, config = (f'{name}{end}.py' for end in ('_keypoints', '_base', ''))
     try:
+        check_files(args.out, ['train.json', 'val.json', keypoints, base, config], args.force)
+        texts = {base: base_config(args.config, args.weights)}
+        lr = learning_rate(args.config, args.weights)
         parts = read_parts(args)
-        texts = {f'{part}.json': coco_file(labels, name) for part, labels in parts.items()}
-        texts[f'{name}_keypoints.py'] = metainfo_file(parts['train'], name)
-        base, lr = f'{name}_base.py', learning_rate(args.config)
-        texts[base] = base_config(args.config)
-        texts[f'{name}.py'] = config_file(parts, args.out, args.images, base, args.weights, lr)
-        write(args.out, texts, args.force)
+        texts |= {f'{part}.json': coco_file(labels, name) for part, labels in parts.items()}
+        texts[keypoints] = metainfo_file(parts['train'], name)
+        texts[config] = config_file(parts, args.out, args.images, base, args.weights, lr)
+        write(args.out, texts)
     except (OSError, ValueError) as error:
         return fail('prepare_data', error)
     report(parts, args.out, name)
@@ -164,6 +208,8 @@ def report(parts: dict[str, Labels], out: Path, name: str) -> None:
     for what, count in [*labels.mended.items(), *labels.left_out.items()]:
         if count:
             print(f'{"left out: " if what in labels.left_out else "filled in: "}{count} {what}')
+    for doubt in dict.fromkeys(doubt for found in parts.values() for doubt in found.doubts):
+        print(f'prepare_data: look again: {doubt}', file=sys.stderr)
     config = os.path.join(out, f'{name}.py')
     print(f'next: mim run mmpose_sdpose check {config}')
     print(f'      mim train mmpose_sdpose {config}')

@@ -1,8 +1,8 @@
-"""Measure the official weights of SDPose, TokenPose and DistilPose on COCO, beside what was published.
+"""Measure the official weights of SDPose, TokenPose and DistilPose on COCO or CrowdPose.
 
 Files are recognised by what is in them, whatever they are called, converted, and tested with detected
-and with ground-truth boxes. What is done is kept in the output folder and not done again: the same
-command goes on where it was stopped.
+and with ground-truth boxes, beside what was published. What is done is kept in the output folder and not
+done again: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,23 +19,19 @@ from typing import Any
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.checkpoint import write_checkpoint
-from mmpose_sdpose.configs import configs_dir, find_config
+from mmpose_sdpose.configs import find_config
 from mmpose_sdpose.datasets.checks import DataError, check_data, raise_errors
 from mmpose_sdpose.tools.console import fail
 from mmpose_sdpose.tools.convert_checkpoint import convert
+from mmpose_sdpose.tools.published_figures import DATA_SETS, DataSet, add_result, published
 from mmpose_sdpose.tools.quiet import Quiet
 from mmpose_sdpose.tools.run_report import RunReport
 
-import yaml
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
 from sdpose_runtime.files import whole_file
 
-ANNOTATIONS = 'annotations/person_keypoints_val2017.json'
-BOXES = 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
-#: Where MMPose says how the detections are had.
-BOXES_FROM = 'https://mmpose.readthedocs.io/en/latest/dataset_zoo/2d_body_keypoint.html#coco'
 KINDS = ('detected', 'ground-truth')
 #: More than this, in points of AP, is said to differ.
 TOLERANCE = 0.3
@@ -50,8 +46,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--weights', type=Path, required=True, help='folder of official files, or one of them'
     )
-    parser.add_argument('--data', type=Path, default=Path('data/coco'), help='COCO (%(default)s)')
-    parser.add_argument('--box-file', type=Path, help=f'detected boxes (DATA/{BOXES})')
+    parser.add_argument(
+        '--data', type=Path, default=Path('data/coco'), help='COCO or CrowdPose (%(default)s)'
+    )
+    parser.add_argument('--box-file', type=Path, help="detected boxes (the configs' file in DATA)")
     parser.add_argument('--boxes', choices=[*KINDS, 'both'], default='both', help='%(default)s')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/reproduce'), help='%(default)s')
     parser.add_argument(
@@ -82,14 +80,8 @@ class Official:
     converted: Path
 
 
-@dataclass(frozen=True)
-class Published:
-    """What the model index says of a model: its name in the tables, and its AP if there is one."""
-
-    metafile: Path
-    entry: str
-    architecture: str
-    value: float | None
+#: What was measured, by file and kind of boxes: its value by metric.
+Figures = Mapping[tuple[Official, str], Mapping[str, float]]
 
 
 class Reproduction:
@@ -99,10 +91,17 @@ class Reproduction:
         self.args, self.console = args, console
         self.out = args.out
         self.kinds = KINDS if args.boxes == 'both' else (args.boxes,)
-        self.box_file = args.box_file or args.data / BOXES
+        self.data_set = find_data_set(args.data)
+        self.annotations = args.data / self.data_set.annotations
+        self.box_file = args.box_file or args.data / self.data_set.boxes
+        if 'detected' in self.kinds and not self.box_file.is_file():
+            raise Impossible(
+                f'no detected boxes in {self.box_file}, with which the published AP were measured: '
+                f'get them as {self.data_set.source} says, name them with --box-file, or measure '
+                'with --boxes ground-truth alone'
+            )
 
     def run(self) -> None:
-        self.check_files()
         found = self.choose(self.recognise())
         configs = {(file, kind): self.config(file, kind) for file in found for kind in self.kinds}
         for cfg in configs.values():
@@ -115,17 +114,6 @@ class Reproduction:
 
     def say(self, text: str = '') -> None:
         self.console.print(text, markup=False, soft_wrap=True)
-
-    def check_files(self) -> None:
-        annotations = self.args.data / ANNOTATIONS
-        if not annotations.is_file():
-            raise Impossible(f'no {annotations}: --data names the folder of COCO ({BOXES_FROM})')
-        if 'detected' in self.kinds and not self.box_file.is_file():
-            raise Impossible(
-                f'no detected boxes in {self.box_file}, with which the published AP were measured: '
-                f'get them as {BOXES_FROM} says, name them with --box-file, or measure with '
-                '--boxes ground-truth alone'
-            )
 
     def recognise(self) -> list[Official]:
         """What of the folder is an official file; says it of each."""
@@ -168,16 +156,29 @@ class Reproduction:
         return Official(path, digest, find_config(known[0].name.split('.')[0]), known[0])
 
     def choose(self, found: list[Official]) -> list[Official]:
-        """Those that were asked for.
+        """Those that were asked for and are for the data set.
 
         Raises:
             Impossible: If one is not there.
         """
+        name = self.data_set.name
+        others = {published(file.config).data for file in found} - {name}
+        found = [file for file in found if published(file.config).data == name]
+        if not found:
+            (other,) = others
+            raise Impossible(
+                f'the official weights in {self.args.weights} are for {other}, and {self.args.data} '
+                f'is {name}: name the folder of {other} with --data'
+            )
+        for other in others:
+            self.say(f'{self.args.data} is {name}: what is for {other} is left out')
         names = {file: (file.config.stem, published(file.config).architecture) for file in found}
         for model in self.args.models:
             if not any(_plain(model) in map(_plain, pair) for pair in names.values()):
                 have = ', '.join(sorted({architecture for _, architecture in names.values()}))
-                raise Impossible(f'no official weights of {model} in {self.args.weights}: {have}')
+                raise Impossible(
+                    f'no official weights of {model} for {name} in {self.args.weights}: {have}'
+                )
         models = set(map(_plain, self.args.models))
         return [file for file in found if not models or models & set(map(_plain, names[file]))]
 
@@ -187,7 +188,7 @@ class Reproduction:
         dataset = cfg.test_dataloader.dataset
         dataset.data_root = str(self.args.data)
         dataset.bbox_file = str(self.box_file) if kind == 'detected' else None
-        cfg.test_evaluator.ann_file = str(self.args.data / ANNOTATIONS)
+        cfg.test_evaluator.ann_file = str(self.annotations)
         cfg.load_from = str(file.converted)
         cfg.work_dir = str(self.out / 'logs' / f'{file.config.stem}_{kind}')
         # MMEngine keeps what has a name for as long as it runs: each test needs names of its own.
@@ -195,26 +196,28 @@ class Reproduction:
         cfg.merge_from_dict(self.args.cfg_options)
         return cfg
 
-    def measure(self, title: str, file: Official, kind: str, cfg: Config) -> float:
-        """AP of a file; from an earlier run where weights, data and options are the same."""
+    def measure(self, title: str, file: Official, kind: str, cfg: Config) -> dict[str, float]:
+        """The figures of a file; from an earlier run where weights, data and options are the same."""
         path = self.out / 'results' / f'{file.config.stem}.{file.digest}.{kind}.json'
         inputs = dict(
-            annotations=digest_of(self.args.data / ANNOTATIONS),
+            annotations=digest_of(self.annotations),
             boxes=digest_of(self.box_file) if kind == 'detected' else None,
             options={name: str(value) for name, value in self.args.cfg_options.items()},
         )
         if path.is_file():
             known = json.loads(path.read_text())
             if known['inputs'] == inputs:
-                self.say(f'{title}: AP {known["metrics"]["coco/AP"]:.3f}, from {path}')
-                return known['metrics']['coco/AP']
+                figures = self.data_set.figures(known['metrics'])
+                self.say(f'{title}: {_listed(figures)}, from {path}')
+                return figures
         metrics = self.test(cfg)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = dict(inputs=inputs, file=str(file.path), metrics=metrics)
         with whole_file(path) as stream:
             stream.write(json.dumps(content, indent=1).encode())
-        self.say(f'{title}: AP {metrics["coco/AP"]:.3f}')
-        return metrics['coco/AP']
+        figures = self.data_set.figures(metrics)
+        self.say(f'{title}: {_listed(figures)}')
+        return figures
 
     def test(self, cfg: Config) -> dict[str, float]:
         report = RunReport(self.console, brief=True)
@@ -224,13 +227,18 @@ class Reproduction:
             finally:
                 report.close()
 
-    def report(self, found: list[Official], figures: dict[tuple[Official, str], float]) -> None:
-        rows = [('AP on COCO val', 'published', *(f'{kind} boxes' for kind in self.kinds))]
+    def report(self, found: list[Official], figures: Figures) -> None:
+        title = f'on {self.data_set.name} {self.data_set.part}'
+        rows = [(f'AP {title}', 'published', *(f'{kind} boxes' for kind in self.kinds))]
         for file in found:
             model = published(file.config)
-            measured = [f'{figures[file, kind]:.3f}' for kind in self.kinds]
-            value = '' if model.value is None else f'{model.value:.3f}'
-            rows.append((f'{model.architecture} ({file.path.name})', value, *measured))
+            for metric in self.data_set.metrics:
+                label = (
+                    f'{model.architecture} ({file.path.name})' if metric == 'AP' else f'  {metric}'
+                )
+                value = f'{model.values[metric]:.3f}' if metric in model.values else ''
+                measured = (f'{figures[file, kind][metric]:.3f}' for kind in self.kinds)
+                rows.append((label, value, *measured))
         widths = [max(map(len, column)) for column in zip(*rows)]
         self.say()
         for first, *others in rows:
@@ -242,43 +250,41 @@ class Reproduction:
         for path in self.write_metafiles(found, figures):
             self.say(f'the figures are written into {path}')
 
-    def differences(
-        self, found: list[Official], figures: dict[tuple[Official, str], float]
-    ) -> Iterator[str]:
+    def differences(self, found: list[Official], figures: Figures) -> Iterator[str]:
         """Where what was measured with detected boxes is not what was published."""
         compared = []
         for file in found:
-            model, measured = published(file.config), figures.get((file, 'detected'))
-            if measured is not None and model.value is not None:
-                compared.append((file, model, 100 * measured - 100 * model.value))
-        far = [entry for entry in compared if round(abs(entry[2]), 2) > TOLERANCE]
-        for file, model, points in far:
-            yield f'{model.architecture} ({file.path.name}) differs by {points:+.1f} points of AP'
+            model, measured = published(file.config), figures.get((file, 'detected'), {})
+            if not model.values:
+                yield f'No AP of {model.architecture} on {self.data_set.name} was published.'
+            both = [metric for metric in measured if metric in model.values]
+            for metric in both:
+                points = 100 * measured[metric] - 100 * model.values[metric]
+                compared.append((file, model, metric, points))
+        far = [entry for entry in compared if round(abs(entry[3]), 2) > TOLERANCE]
+        for file, model, metric, points in far:
+            yield f'{model.architecture} ({file.path.name}) differs by {points:+.1f} points of {metric}'
         if far:
-            yield (
-                'Published AP are of val2017, 5,000 images, with the detections of 56.4 AP: others '
-                'give other AP.'
-            )
+            yield f'Published AP are of {self.data_set.scale}: others give other AP.'
         elif compared:
             yield f'None differs by more than {TOLERANCE} points of AP from what was published.'
 
-    def write_metafiles(
-        self, found: list[Official], figures: dict[tuple[Official, str], float]
-    ) -> Iterator[Path]:
+    def write_metafiles(self, found: list[Official], figures: Figures) -> Iterator[Path]:
         """Copies of the metafiles that have the measured figures too."""
         for metafile in dict.fromkeys(published(file.config).metafile for file in found):
             text = metafile.read_text(encoding='utf-8')
             for file in found:
                 model = published(file.config)
                 for kind in self.kinds if model.metafile == metafile else ():
-                    text = add_result(text, model.entry, figures[file, kind], self.note(file, kind))
+                    remarks, values = self.remarks(file, kind), figures[file, kind]
+                    text = add_result(text, model.entry, model.data, values, remarks)
             target = self.out / metafile.parent.name / metafile.name
             target.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(target) as stream:
                 stream.write(text.encode())
             yield target
 
-    def note(self, file: Official, kind: str) -> dict[str, str]:
+    def remarks(self, file: Official, kind: str) -> dict[str, str]:
         command = f'mim run mmpose_sdpose reproduce {published(file.config).architecture}'
         command += f' --weights {self.args.weights} --data {self.args.data} --boxes {kind}'
         return {
@@ -287,49 +293,24 @@ class Reproduction:
         }
 
 
-@cache
-def published(config: Path) -> Published:
-    """What the model index says of a config's model; of a student, the AP that its distillation has."""
-    metafile = configs_dir() / 'body_2d_keypoint' / config.parents[1].name / 'metafile.yml'
-    models = yaml.safe_load(metafile.read_text(encoding='utf-8'))['Models']
-    own = next(model for model in models if model['Name'] == config.stem)
-    kin = [
-        model
-        for model in models
-        if all(
-            model['Metadata'][key] == own['Metadata'][key]
-            for key in ('Architecture', 'Training Data')
+def find_data_set(folder: Path) -> DataSet:
+    """The data set that a folder holds.
+
+    Raises:
+        Impossible: If it holds none, or more than one.
+    """
+    found = [data_set for data_set in DATA_SETS if (folder / data_set.annotations).is_file()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Impossible(
+            f'{folder} holds {" and ".join(data_set.name for data_set in found)}: --data names the '
+            'folder of one of them'
         )
-    ]
-    values = {
-        model['Name']: result['Metrics']['AP published']
-        for model in [own, *kin]
-        for result in model.get('Results') or []
-        if 'AP published' in (result.get('Metrics') or {})
-    }
-    name, value = next(iter(values.items()), (config.stem, None))
-    return Published(metafile, name, own['Metadata']['Architecture'], value)
-
-
-def add_result(text: str, name: str, value: float, remarks: dict[str, str]) -> str:
-    """A metafile with one result more; all else stays as it is."""
-    lines = text.splitlines()
-    start = lines.index(f'  - Name: {name}')
-    after = (i for i in range(start + 1, len(lines)) if not lines[i].startswith('    '))
-    end = next(after, len(lines))
-    result = [
-        '      - Task: Body 2D Keypoint',
-        '        Dataset: COCO',
-        '        Metrics:',
-        f'          AP measured: {value:.3f}',
-        *(
-            f'        {key}: {json.dumps(text, ensure_ascii=False)}'
-            for key, text in remarks.items()
-        ),
-    ]
-    if '    Results:' not in lines[start:end]:
-        result.insert(0, '    Results:')
-    return '\n'.join([*lines[:end], *result, *lines[end:]]) + '\n'
+    wanted = ' or '.join(
+        f'{data_set.annotations} ({data_set.name}, {data_set.source})' for data_set in DATA_SETS
+    )
+    raise Impossible(f'no data in {folder}: --data names the folder that has {wanted}')
 
 
 @cache
@@ -340,6 +321,10 @@ def digest_of(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()[:12]
+
+
+def _listed(figures: Mapping[str, float]) -> str:
+    return ', '.join(f'{metric} {value:.3f}' for metric, value in figures.items())
 
 
 def _plain(name: str) -> str:

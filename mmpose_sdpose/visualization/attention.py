@@ -67,7 +67,8 @@ def plan_views(model: TopdownPoseEstimator, choice: AttentionChoice) -> list[Vie
     if not isinstance(getattr(model, 'head', None), TokenHead):
         raise ValueError(
             f'the model has a {type(getattr(model, "head", None)).__name__}, which has no keypoint '
-            'tokens: attention is drawn of models with an MCTHead or a TokenRegressionHead'
+            'tokens: attention is drawn of models with an MCTHead, a TokenRegressionHead or a '
+            'TokenSimCCHead'
         )
     cycles = _numbers('cycle', choice.cycles or (1,), model.head.num_cycles, 'the config trains')
     if isinstance(model, TopdownDistiller):
@@ -257,7 +258,8 @@ def look(view: View, packed: Sequence[dict[str, Any]]) -> Look:
     attention = _titled(cycle.tokens.attention, view.heads)
     if 'heatmaps' in quantities:
         return _of_heatmaps(head, quantities['heatmaps'], attention)
-    keypoints = _decode(head, quantities['coordinates'][:, None])
+    said = quantities['simcc'] if 'simcc' in quantities else quantities['coordinates'][:, None]
+    keypoints = _decode(head, said)
     return Look(attention, _simulated(view, quantities), keypoints)
 
 

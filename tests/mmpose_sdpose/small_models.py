@@ -71,6 +71,13 @@ def token_regression_model(
     )
 
 
+def token_simcc_model(depth: int = 3, num_heads: int = 4, embed_dims: int = 32, **head) -> dict:
+    encoder = dict(embed_dims=embed_dims, depth=depth, num_heads=num_heads)
+    return estimator(
+        {**dict(type='TokenSimCCHead', encoder=encoder, decoder=SIMCC_CODEC, **TOKENS), **head}
+    )
+
+
 def resnet_heatmap_model(**head) -> dict:
     """An estimator of MMPose's own."""
     backbone = dict(
@@ -141,13 +148,15 @@ def packed_batch(
     return packed
 
 
-def with_simcc_labels(packed: dict, seed: int = 0) -> dict:
+def with_simcc_labels(
+    packed: dict, num_keypoints: int = 17, seed: int = 0, size: tuple[int, int] = (24, 32)
+) -> dict:
     """A batch of :func:`packed_batch` with distributions as targets, some joints without."""
     numbers = torch.Generator().manual_seed(seed)
     for sample in packed['data_samples']:
         labels = sample.gt_instance_labels
-        for axis, pixels in zip('xy', SIMCC_CODEC['input_size']):
-            target = torch.rand(1, 17, 2 * pixels, generator=numbers)
+        for axis, pixels in zip('xy', size):
+            target = torch.rand(1, num_keypoints, 2 * pixels, generator=numbers)
             labels.set_field(target, f'keypoint_{axis}_labels')
-        labels.keypoint_weights = (torch.rand(1, 17, generator=numbers) > 0.3).float()
+        labels.keypoint_weights = (torch.rand(1, num_keypoints, generator=numbers) > 0.3).float()
     return packed

@@ -28,8 +28,10 @@ from mmpose_sdpose.models import (
     ThinResNet,
     TokenDistanceLoss,
     TokenRegressionHead,
+    TokenSimCCHead,
     TopdownDistiller,
 )
+from mmpose_sdpose.models.heads import TokenHead
 from mmpose_sdpose.models.layers import (
     AttentionMaps,
     ChannelAttentionUnit,
@@ -48,7 +50,12 @@ from hypothesis import strategies as st
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from .small_models import packed_batch, token_heatmap_model, token_regression_model
+from .small_models import (
+    packed_batch,
+    token_heatmap_model,
+    token_regression_model,
+    with_simcc_labels,
+)
 
 few = settings(
     max_examples=5,
@@ -329,10 +336,12 @@ def head(draw: st.DrawFn, codec: str) -> dict[str, Any]:
     )
 
 
-def use_head(module: MCTHead | TokenRegressionHead) -> Tensor:
+def use_head(module: TokenHead) -> Tensor:
     width, height = module.mct.in_featuremap_size
     feats = (noise(2, module.mct.patch_embed.in_channels, height, width),)
     batch = packed_batch(2, module.out_channels, size=(4 * width, 4 * height))
+    if isinstance(module, TokenSimCCHead):
+        with_simcc_labels(batch, module.out_channels, size=(4 * width, 4 * height))
     losses = module.loss(feats, batch['data_samples'])
     return sum(value for name, value in losses.items() if 'loss' in name)
 
@@ -363,6 +372,9 @@ HEADS = [
         ),
         dict(OF_HEAD, decoder=(*CONFIG, None, HEATMAPS), score_loss=CONFIG),
         use_head,
+    ),
+    Case(
+        TokenSimCCHead, head('SimCCLabel'), dict(OF_HEAD, decoder=(*CONFIG, None, LABEL)), use_head
     ),
 ]
 

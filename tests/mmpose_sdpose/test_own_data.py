@@ -16,6 +16,8 @@ from mmpose_sdpose.checkpoint import (
 from mmpose_sdpose.configs import build_model, keypoint_names_of, read_config
 from mmpose_sdpose.datasets import check_data
 from mmpose_sdpose.datasets.own_data import Labels, metainfo_file, mirrored, read_labels, split
+from mmpose_sdpose.engine.packaged_weights import load_from_package
+from mmpose_sdpose.tools.prepare_data import TRAINED_WITH, WEIGHTS
 from mmpose_sdpose.tools.prepare_data import main as prepare_data
 
 import cv2
@@ -138,13 +140,90 @@ def test_of_two_categories_with_keypoints_one_is_named(tmp_path):
         ([person(POINTS)], [dict(KIND, keypoints=['a', 'b', 'a'])], {}, 'two keypoints called a'),
         ([person(POINTS)], [dict(KIND, skeleton=[[1, 4]])], {}, r'links keypoints \(1, 4\)'),
         ([dict(person(POINTS), image_id=8)], [KIND], {}, 'is on image 8, which the file does not list'),
-        ([person(POINTS)], [KIND], dict(category='cat'), "--category"),
+        ([person(POINTS)], [KIND], dict(category='cat'), "no category cat: choose from 'dog'"),
+        ([person(POINTS)], [dict(KIND, id=2)], {}, 'category 1, which "categories" does not list .2'),
+        ([person(POINTS)], [dict(KIND, keypoints=[{'name': 'a'}])], {}, 'wanted is a list of names'),
+        ([person(POINTS)], [dict(KIND, skeleton=[['nose', 'tail']])], {}, 'wanted are pairs of numbers'),
+        ([person(POINTS)], [dict(KIND, skeleton=[1, 2])], {}, 'an entry is of another kind'),
+        ([[1, 2]], [KIND], {}, 'an entry is of another kind'),
+        ([person([0.1, 0.2, 2, 0.5, 0.6, 1, 0, 0, 0])], [KIND], {}, 'wanted are pixels, not shares'),
+        ([person([10, 20, 2, 50, 90, 1, 0, 0, 0])], [KIND], {}, r'1 of 2 labelled .* at \[50.0, 90.0\]'),
+        ([person([-9, 20, 2, 50, 60, 1, 0, 0, 0])], [KIND], {}, 'are outside of their image'),
+        ([person(POINTS, bbox=[0.1, 0.2, 0.5, 0.7])], [KIND], {}, '1 of 1 boxes are elsewhere than'),
         ([dict(id=0, image_id=7, keypoints=POINTS)], [KIND], {}, "no 'category_id'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_in_a_sentence(people, kinds, options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         read(tmp_path, *people, kinds=kinds, **options)
+
+
+def test_a_number_among_the_keypoints_that_is_none_is_shown(tmp_path):
+    with pytest.raises(ValueError, match="annotation 0 has '60' among the numbers as keypoints"):
+        read(tmp_path, person([10, 20, 2, 50, '60', 1, 0, 0, 0]))
+
+
+def test_slips_are_left_to_whoever_labelled(tmp_path):
+    people = [person(POINTS) for _ in range(9)] + [person([10, 20, 2, 50, 90, 1, 0, 0, 0])]
+    assert len(read(tmp_path, *people).people) == 10
+
+
+def test_ids_are_alike_as_numbers_and_as_text(tmp_path):
+    text = dict(person(POINTS), image_id='7', category_id='1')
+    assert read(tmp_path, text).people == read(tmp_path, person(POINTS)).people
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'my%20dog.jpg',
+        '/data/local-files/?d=dogs/my%20dog.jpg',
+        'https://host/1/my%20dog.jpg?key=a/b',
+    ],
+)
+def test_files_are_found_by_the_address_that_a_tool_showed_them_at(tmp_path, name):
+    path = write(tmp_path, [person(POINTS)], [KIND], name)
+    (tmp_path / 'photos/a.jpg').rename(tmp_path / 'photos/my dog.jpg')
+    assert read_labels(path, tmp_path / 'photos').images[0]['file_name'] == 'my dog.jpg'
+
+
+def test_files_beside_the_folder_are_not_its_images(tmp_path):
+    path = write(tmp_path, [person(POINTS)], [KIND], '../a.jpg')
+    (tmp_path / 'photos/a.jpg').rename(tmp_path / 'a.jpg')
+    with pytest.raises(ValueError, match='1 of 1 images .* not in'):
+        read_labels(path, tmp_path / 'photos')
+
+
+@pytest.mark.parametrize('size', [(50, 40), (80, 100)])
+def test_images_of_another_size_than_labelled_are_refused(tmp_path, size):
+    """Resized, or turned by their EXIF entry."""
+    path = write(tmp_path, [person(POINTS)], [KIND])
+    content = json.loads(path.read_text())
+    content['images'][0].update(width=size[0], height=size[1])
+    path.write_text(json.dumps(content))
+    message = f'a.jpg has {size[0]}x{size[1]} pixels, it has 100x80: was it resized or turned'
+    with pytest.raises(ValueError, match=message):
+        read_labels(path, tmp_path / 'photos')
+
+
+def test_an_image_that_is_listed_twice_is_one(tmp_path):
+    """Else it could be trained on and held out."""
+    path = write(tmp_path, [person(POINTS), dict(person(POINTS), image_id=8)], [KIND])
+    content = json.loads(path.read_text())
+    content['images'].append(dict(id=8, file_name='photos/a.jpg'))
+    path.write_text(json.dumps(content))
+    labels = read_labels(path, tmp_path / 'photos')
+    assert len(labels.images) == 1 and [p['image_id'] for p in labels.people] == [1, 1]
+    assert labels.mended['images that the file lists twice, taken for one'] == 1
+
+
+def test_what_may_be_meant_otherwise_is_said(tmp_path):
+    path = write(tmp_path, [person(POINTS, bbox=[5, 10, 70, 80])], [KIND])
+    cv2.imwrite(str(tmp_path / 'photos/a.jpg'), np.zeros((240, 320, 3), np.uint8))
+    assert [len(read_labels(path, tmp_path / 'photos').doubts)] == [1]
+    assert 'are these per cent?' in read_labels(path, tmp_path / 'photos').doubts[0]
+    labels = read(tmp_path, person(POINTS, bbox=[5, 10, 90, 90]))
+    assert ['1 of 1 boxes reach beyond their image' in doubt for doubt in labels.doubts] == [True]
 
 
 def test_images_that_are_elsewhere_are_named(tmp_path):
@@ -169,8 +248,11 @@ def test_the_split_is_by_image_and_whole(tmp_path):
     for part in parts.values():
         on = {entry['image_id'] for entry in part.people}
         assert on == {image['id'] for image in part.images}
-    with pytest.raises(ValueError, match='leaves one part empty'):
-        split(labels, 1, seed=1)
+    for share in (1, 0, -0.2, 20, math.nan, math.inf):
+        with pytest.raises(
+            ValueError, match=f'a share of {share} of 10 labelled images leaves one'
+        ):
+            split(labels, share, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +340,35 @@ def test_existing_files_are_not_replaced_unasked(tmp_path, capsys):
     assert prepare_data([*arguments, '--force']) == 0
 
 
+def test_what_is_wrong_with_the_command_is_said_before_images_are_read(tmp_path, capsys):
+    labels, photos = write_hands(tmp_path, 6), tmp_path / 'photos'
+    for photo in photos.iterdir():
+        photo.write_bytes(b'broken')
+    (tmp_path / 'taken').mkdir()
+    (tmp_path / 'taken/val.json').touch()
+    before = sorted(tmp_path.rglob('*'))
+    for options, message in (
+        (['--out', tmp_path / 'taken'], 'taken has val.json already'),
+        (['--out', labels], 'is a file: name another folder with --out'),
+        (['--out', tmp_path / 'new', '--weights', 'None', '--config', 'none'], 'no config none'),
+        (['--out', tmp_path / 'new'], 'is no readable image'),
+    ):
+        assert prepare_data([str(labels), '--images', str(photos), *map(str, options)]) == 1
+        assert message in capsys.readouterr().err
+        assert sorted(tmp_path.rglob('*')) == before
+    with pytest.raises(SystemExit):
+        prepare_data([str(labels), '--images', str(photos), '--out', 'new', '--seed', '-1'])
+    assert '--seed (-1) must be 0 or more' in capsys.readouterr().err
+
+
+def test_images_are_not_held_out_and_trained_on(tmp_path, capsys):
+    labels = str(write_hands(tmp_path, 6))
+    options = ['--images', str(tmp_path / 'photos'), '--out', str(tmp_path / 'hand')]
+    assert prepare_data([labels, *options, '--val', labels]) == 1
+    assert '6 images are in' in capsys.readouterr().err
+    assert not (tmp_path / 'hand').exists()
+
+
 @pytest.fixture
 def hands(tmp_path, monkeypatch) -> Path:
     """A folder as the page has it: twelve drawn hands and their labels."""
@@ -268,7 +379,7 @@ def hands(tmp_path, monkeypatch) -> Path:
 
 def test_every_command_of_the_page(hands, capsys):
     """In order; the training for one epoch."""
-    lines = [line.replace('epoch_300', 'epoch_1') for line in commands(PAGE)]
+    lines = [line.replace('epoch_200', 'epoch_1') for line in commands(PAGE)]
     assert [line.split()[1] for line in lines] == [
         'run',
         'run',
@@ -293,12 +404,32 @@ def test_every_command_of_the_page(hands, capsys):
     assert all(f"'{name}': [" in said for name in NAMES)
 
 
+def test_packaged_weights_go_on_as_they_were_trained(hands):
+    """With the loss that their logits are for; from the rate of their own training, and warmed up."""
+    run_command(commands(PAGE)[0])
+    config = Config.fromfile('data/hand/hand.py')
+    trained = read_config(TRAINED_WITH)
+    assert config.load_from == WEIGHTS and config.codec.input_size == trained.codec.input_size
+    assert config.model.head.loss == trained.model.head.loss == dict(type='HeatmapCrossEntropyLoss')
+    # 2e-3 * sqrt(16 / 256)
+    assert config.optim_wrapper.optimizer == dict(type='Adam', lr=0.0005)
+    warm_up, cosine = config.param_scheduler
+    assert warm_up.type == 'LinearLR' and warm_up.end == 100 and not warm_up.by_epoch
+    assert cosine.type == 'CosineAnnealingLR' and cosine.T_max == config.train_cfg.max_epochs
+    assert config.model.test_cfg.flip_test
+    weights, model = load_from_package(WEIGHTS)['state_dict'], build_model(config)
+    new = {name for name, value in model.state_dict().items() if weights[name].shape != value.shape}
+    assert weights.keys() == model.state_dict().keys() and new == {'head.mct.keypoint_tokens'}
+
+
 def test_a_published_model_can_be_the_start(hands):
-    """The page's last command; its weights need not be there before the training."""
+    """The page's last command; its weights are looked for, and read by the training alone."""
+    Path('sdpose-s-v1.pth').touch()
     run_command(commands(PAGE)[-1])
     config = Config.fromfile('data/hand_s/hand_s.py')
     assert config.load_from == 'sdpose-s-v1.pth' and config.model.head.out_channels == 21
     assert config.codec.input_size == (192, 256)
+    assert config.model.head.loss.type == 'KeypointMSELoss'
     # 1e-3 * sqrt(16 / 512)
     assert config.optim_wrapper.optimizer == dict(type='Adam', lr=0.00018)
     assert config.train_dataloader.dataset.ann_file == 'data/hand_s/train.json'

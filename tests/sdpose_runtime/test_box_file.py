@@ -261,6 +261,12 @@ class TestBoxesThatAreNone:
         ):
             box_file(tmp_path, annotations(box(bbox=None), box(bbox=[NAN] * 4)))
 
+    def test_shares_of_the_image_are_refused(self, tmp_path):
+        shares = [box(bbox=[0.1, 0.2, 0.5, 0.7]), box(bbox=[0, 0, 1, 1])]
+        with pytest.raises(ValueError, match='no box is larger than a pixel: boxes are in pixels'):
+            box_file(tmp_path, annotations(*shares))
+        assert len(box_file(tmp_path, annotations(box(), *shares))(frame())) == 3
+
     def test_without_width_or_height_they_are_counted(self, tmp_path, caplog):
         boxes = box_file(
             tmp_path, annotations(box(), box(bbox=[1, 2, 0, 4]), box(bbox=[1, 2, 3, -4]))

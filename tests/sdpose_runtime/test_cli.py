@@ -144,15 +144,19 @@ def test_max_frames(folder, clip):
 
 
 @pytest.mark.parametrize(('own', 'options'), [(1000, []), (-1000, ['--threshold', 1000])])
-def test_nothing_below_the_threshold_is_drawn(folder, own, options):
+def test_nothing_below_the_threshold_is_drawn(folder, capsys, own, options):
     """The model's own, or the one that was asked for."""
     images, picture = folder / 'images' / '001.png', folder / 'out' / '001.png'
     pose_file(folder / 'model.onnx', threshold=-1000)
     assert run(folder, images) == 0
     assert (cv2.imread(str(picture)) != person(40, 60)).any()
     pose_file(folder / 'model.onnx', threshold=own)
+    capsys.readouterr()
     assert run(folder, images, '--force', *options) == 0
     np.testing.assert_array_equal(cv2.imread(str(picture)), person(40, 60))
+    said = capsys.readouterr().err
+    assert said.startswith('runtime: no keypoint was drawn: the best one scores ')
+    assert 'less than the threshold (1000): choose a lower --threshold' in said
 
 
 def test_a_broken_image_is_reported_and_passed_over(folder, capsys):
@@ -176,7 +180,7 @@ class TestRefusals:
     def refused(self, folder, capsys, *arguments: object) -> str:
         before = sorted(folder.rglob('*'))
         assert run(folder, *arguments) == 2
-        assert set(folder.rglob('*')) - set(before) <= {folder / 'out'}
+        assert sorted(folder.rglob('*')) == before
         error = capsys.readouterr().err
         assert error.startswith('runtime: ')
         assert error.count('\n') == 1
@@ -220,8 +224,12 @@ class TestRefusals:
             (['--one-euro', '--min-cutoff', 'nan'], 'must be positive'),
             (['--one-euro', '--beta', 'inf'], 'and all finite'),
             (['--threshold', 'nan'], 'threshold (nan) must be a number'),
+            (['--threshold', 'inf'], 'threshold (inf) must be a number'),
             (['--box-threshold', 'nan'], 'box_threshold (nan) must be a number'),
             (['--nms', 'nan'], 'similarity (nan) must be a number'),
+            (['--nms', '90'], 'similarity (90.0) must be 0 to 1'),
+            (['--nms', '-1'], 'similarity (-1.0) must be 0 to 1'),
+            (['--detector-input', 'yolox'], 'name one with --boxes DETECTOR.onnx'),
             (['--provider', 'Abacus'], 'no provider Abacus here'),
             (['--boxes', 'none.json'], "No such file or directory: 'none.json'"),
             (['--boxes', 'none.onnx'], 'no model at none.onnx'),
@@ -232,7 +240,31 @@ class TestRefusals:
 
     def test_a_folder_that_cannot_be_made(self, folder, capsys):
         (folder / 'out').write_text('a file')
-        assert 'out' in self.refused(folder, capsys, folder / 'images')
+        error = self.refused(folder, capsys, folder / 'images')
+        expected = (
+            f'no folder can be made at {folder / "out"} (File exists): name another one with --out'
+        )
+        assert expected in error
+
+    def test_an_input_without_a_name(self, folder, capsys, monkeypatch):
+        """As from a variable that is not set: the current folder was not meant."""
+        monkeypatch.chdir(folder / 'images')
+        assert 'one of the inputs is an empty text' in self.refused(folder, capsys, '')
+
+    def test_an_option_that_only_begins_like_one(self, folder, capsys):
+        with pytest.raises(SystemExit):
+            run(folder, folder / 'images', '--detector', 'yolox.onnx')
+        assert 'unrecognized arguments: --detector' in capsys.readouterr().err
+
+
+def test_options_for_videos_are_said_where_no_input_is_one(folder, clip, capsys):
+    options = ['--track', '--one-euro', '--detect-every', 3, '--max-frames', 2]
+    assert run(folder, folder / 'images', *options) == 0
+    names = '--track, --one-euro, --detect-every, --max-frames'
+    expected = f'runtime: {names}: for videos and cameras, and no input is one\n'
+    assert capsys.readouterr().err == expected
+    assert run(folder, folder / 'images', clip, '--force', *options) == 0
+    assert not capsys.readouterr().err
 
 
 @pytest.fixture
@@ -382,7 +414,7 @@ class TestWhatIsNoNumber:
         options = ['--boxes', folder / 'boxes.json', '--json']
         assert run(folder, folder / 'images' / '002.png', *options) == 1
         assert [entry['bbox'][0] for entry in results(folder)] == [0, 40, 60]
-        assert capsys.readouterr().out.startswith('1 frames, 3 people, ')
+        assert capsys.readouterr().out.startswith('1 frame, 3 people, ')
 
     def test_from_a_clip_that_is_followed_and_smoothed(self, folder, clip, capsys, monkeypatch):
         original, calls = PoseModel.__call__, []
@@ -447,6 +479,17 @@ class TestRemarks:
         (folder / 'boxes.json').write_text(json.dumps(boxes))
         assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 0
         expected = 'nobody was found: all 3 boxes score below --box-threshold (0.3)'
+        assert expected in capsys.readouterr().err
+
+    @pytest.mark.parametrize('place', [-500, 500])
+    def test_nobody_within_the_images(self, folder, capsys, place):
+        boxes = dict(
+            images=[dict(id=1, file_name='001.png')],
+            annotations=[dict(image_id=1, bbox=[place, place, 40, 40])],
+        )
+        (folder / 'boxes.json').write_text(json.dumps(boxes))
+        assert run(folder, folder / 'images', '--boxes', folder / 'boxes.json', '--json') == 0
+        expected = f'nobody was found: {folder / "boxes.json"} has no box within these images'
         assert expected in capsys.readouterr().err
 
     def test_frames_of_two_clips_have_their_own_boxes(self, folder):

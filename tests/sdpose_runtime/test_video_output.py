@@ -224,3 +224,12 @@ class TestThread:
             raise KeyboardInterrupt
         assert len(encoded) == 1
         assert list(video.path.parent.iterdir()) == []
+
+
+def test_a_size_that_cannot_be_encoded(video):
+    message = (
+        'no video of 1x1 pixels, 5 frames a second, can be written to .*a.mp4: this OpenCV does not'
+    )
+    with pytest.raises(OSError, match=message), video:
+        video.write(IMAGE[:1, :1], 5)
+    assert not list(video.path.parent.iterdir())

@@ -69,7 +69,12 @@ def load_json(path: str | Path) -> Any:
     try:
         text = Path(path).read_text(encoding='utf-8')
     except UnicodeDecodeError as error:
-        raise WrongFile(f'{path} is no JSON: it is no text') from error
+        raise WrongFile(f'{path} is no JSON: it is no text in UTF-8') from error
+    if text.startswith('\ufeff'):
+        raise WrongFile(
+            f'{path} begins with a byte order mark, which MMPose does not read: save it as UTF-8 '
+            'without one'
+        )
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -56,6 +56,19 @@ def short(value: Any, length: int = 60) -> str:
     return text if len(text) <= length else f'{text[: length - 1]}…'
 
 
+def as_id(value: Any) -> str:
+    """An id as it is compared: tools write it as a number or as text."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
+
+
+def first_wrong(values: Any) -> Any:
+    """The first of some values that is no finite number; what is no list, as it is."""
+    if not isinstance(values, list):
+        return values
+    return next(value for value in values if not only_finite([value]))
+
+
 def is_box(value: Any) -> bool:
     """Whether a value is x, y, width, height."""
     return isinstance(value, list) and len(value) == 4 and only_finite(value)

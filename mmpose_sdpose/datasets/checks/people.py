@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .findings import Finding, is_box, is_positive, is_whole, only_finite, short, some
+from .findings import Finding, first_wrong, is_box, is_positive, is_whole, only_finite, short, some
 
 if TYPE_CHECKING:
     from .annotations import Annotations, Picture
@@ -70,7 +70,7 @@ def _trouble_with(found: Annotations, person: dict[str, Any]) -> tuple[str, Any]
     if not isinstance(keypoints, list) or not only_finite(keypoints):
         inner = keypoints[0] if isinstance(keypoints, list) else keypoints
         nested = isinstance(inner, (list, dict))
-        return ('nested', inner) if nested else ('keypoints', _first_wrong(keypoints))
+        return ('nested', inner) if nested else ('keypoints', first_wrong(keypoints))
     if len(keypoints) % 3 or (found.expected and len(keypoints) != 3 * found.expected):
         return 'count', len(keypoints) / 3
     return _left_out(person, found.pictures[image_id])
@@ -122,12 +122,6 @@ def _reaches_beyond(box: list[float], picture: Picture) -> bool:
     """By more than a twentieth of the image: beyond rounding, and beyond labelling by eye."""
     sizes = ((box[0] + box[2], picture.width), (box[1] + box[3], picture.height))
     return any(limit is not None and end > 1.05 * limit for end, limit in sizes)
-
-
-def _first_wrong(values: Any) -> Any:
-    if not isinstance(values, list):
-        return values
-    return next(value for value in values if not only_finite([value]))
 
 
 def describe_people(found: Annotations) -> Iterator[Finding]:

@@ -1,22 +1,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
-from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.evaluation.functional import pose_pck_accuracy
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from mmpose.utils.typing import Features
-from torch import Tensor, nn
+from torch import Tensor
 
-from ...arguments import check_configs, check_counts
-from ..layers import MultiCycleTransformer
-from .cycle_distillation import CycleDistillation
-from .token_head import Cycle, TokenHead, check_codec, check_cycles, keypoint_weights, token_mlp
+from .token_head import TokenHead
 
 
 @MODELS.register_module()
@@ -66,58 +61,34 @@ class MCTHead(TokenHead, HeatmapHead):
         torch.Size([1, 17, 32, 24])
     """
 
+    learns = 'heatmaps'
+    default_loss = dict(type='KeypointMSELoss', use_target_weight=True)
     predicts = ('heatmaps',)
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        in_featuremap_size: tuple[int, int],
-        decoder: dict,
-        patch_size: tuple[int, int] = (4, 3),
-        encoder: dict | None = None,
-        hidden_dims: int | None = 384,
-        num_cycles: int = 1,
-        loss: dict | None = None,
-        cycle_weights: Sequence[float] | None = None,
-        visual_token_loss: dict | None = None,
-        keypoint_token_loss: dict | None = None,
-        attention_loss: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        check_counts(out_channels=out_channels)
-        check_configs(decoder=decoder, loss=loss)
-        super().__init__(
-            in_channels=in_channels,
-            out_channels=out_channels,
-            deconv_out_channels=None,
-            deconv_kernel_sizes=None,
-            final_layer=None,
-            loss=loss or dict(type='KeypointMSELoss', use_target_weight=True),
-            decoder=decoder,
-            init_cfg=init_cfg,
-        )
-        check_codec(self.decoder, 'heatmaps', in_featuremap_size)
-        self.heatmap_size = tuple(int(size) for size in self.decoder.heatmap_size)
-        self.softmax_scale = _softmax_scale(self.loss_module, self.decoder)
-        self.mct = MultiCycleTransformer(
-            in_channels, in_featuremap_size, patch_size, out_channels, encoder
-        )
-        self.mlp = token_mlp(self.mct.encoder.embed_dims, hidden_dims, math.prod(self.heatmap_size))
-        self.cycle_weights = check_cycles(num_cycles, cycle_weights)
-        self.num_cycles = num_cycles
-        self.between_cycles = CycleDistillation(
-            self.mct.attention_layout, visual_token_loss, keypoint_token_loss, attention_loss
-        )
+    @property
+    def heatmap_size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        width, height = self.decoder.heatmap_size
+        return int(width), int(height)
 
-    def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """Heatmaps of the first cycle, the deployed one: (B, K, H, W)."""
-        return self.read(self.run_cycles(feats, num_cycles=1)[0].output)['heatmaps']
+    @property
+    def num_outputs(self) -> int:
+        return math.prod(self.heatmap_size)
 
-    def outputs_of(self, keypoint_tokens: Tensor) -> Tensor:
+    @property
+    def softmax_scale(self) -> float | None:
+        """What turns a softmax over cells into a heatmap with peak 1: the mass of the target Gaussian.
+
+        None where the loss compares heatmaps as they are.
+        """
+        if not getattr(self.loss_module, 'expects_logits', False):
+            return None
+        return 2 * math.pi * float(self.decoder.sigma) ** 2
+
+    def arrange(self, numbers: Tensor) -> Tensor:
         """Heatmaps, or logits of heatmaps, as the loss wants them: (B, K, H, W)."""
         width, height = self.heatmap_size
-        return self.mlp(keypoint_tokens).unflatten(2, (height, width))
+        return numbers.unflatten(2, (height, width))
 
     def read(self, output: Tensor) -> dict[str, Tensor]:
         if self.softmax_scale is not None:
@@ -125,47 +96,23 @@ class MCTHead(TokenHead, HeatmapHead):
             output = self.softmax_scale * softmax
         return dict(heatmaps=output)
 
-    def predict(
-        self,
-        feats: Features,
-        batch_data_samples: list[PoseDataSample],
-        test_cfg: dict | None = None,
+    def raw(self, output: Tensor) -> Tensor:
+        """Heatmaps: (B, K, H, W)."""
+        return self.read(output)['heatmaps']
+
+    def predict_people(
+        self, feats: Features, samples: list[PoseDataSample], test_cfg: dict
     ) -> list:
-        """Decoded keypoints of the first cycle; see :meth:`mmpose.models.HeatmapHead.predict`."""
-        if not batch_data_samples:
-            return []
-        self.check_samples(batch_data_samples)
-        return HeatmapHead.predict(self, feats, batch_data_samples, test_cfg or {})
+        return HeatmapHead.predict(self, feats, samples, test_cfg)
 
-    def loss_of_cycles(
-        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
-    ) -> dict[str, Tensor]:
-        weights = keypoint_weights(samples)
-        self.check_keypoints(weights.shape[1])
-        target = torch.stack([sample.gt_fields.heatmaps for sample in samples])
-        losses = {
-            f'loss_heatmap_cycle{number}': weight * self.loss_module(output, target, weights)
-            for number, weight, output in self.supervised(cycles)
-        }
-        losses.update(self.between_cycles([cycle.tokens for cycle in cycles]))
-        if (train_cfg or {}).get('compute_acc', True):
-            losses['acc_pose'] = _accuracy(cycles[0].output, target, weights)
-        return losses
+    def target_of(self, samples: list[PoseDataSample]) -> Tensor:
+        return torch.stack([sample.gt_fields.heatmaps for sample in samples])
 
+    def losses_of(self, output: Tensor, target: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        return dict(heatmap=self.loss_module(output, target, weights))
 
-def _accuracy(heatmaps: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """PCK at 0.05 of the input size, over joints with weight."""
-    _, accuracy, _ = pose_pck_accuracy(
-        output=to_numpy(heatmaps.float()), target=to_numpy(target), mask=to_numpy(weights) > 0
-    )
-    return torch.tensor(accuracy, device=heatmaps.device)
-
-
-def _softmax_scale(loss: nn.Module, codec: BaseKeypointCodec) -> float | None:
-    """What turns a softmax over cells into a heatmap with peak 1: the mass of the target Gaussian.
-
-    None where the loss compares heatmaps as they are.
-    """
-    if not getattr(loss, 'expects_logits', False):
-        return None
-    return 2 * math.pi * float(codec.sigma) ** 2
+    def accuracy_of(self, output: Tensor, target: Tensor, weights: Tensor) -> float:
+        _, accuracy, _ = pose_pck_accuracy(
+            output=to_numpy(output.float()), target=to_numpy(target), mask=to_numpy(weights) > 0
+        )
+        return accuracy

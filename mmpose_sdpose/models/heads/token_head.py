@@ -3,14 +3,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.models.heads.base_head import BaseHead
+from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
+from mmpose.utils.typing import Features
 from torch import Tensor, nn
 
-from ...arguments import check_counts, check_sizes, check_weights
+from ...arguments import check_configs, check_counts, check_sizes, check_weights
 from ..layers import MultiCycleTransformer, Tokens
 from .cycle_distillation import CycleDistillation
 
@@ -29,6 +32,27 @@ class TokenHead(BaseHead):
     While training, the tokens pass the encoder ``num_cycles`` times, every cycle is supervised, and
     each cycle learns from the next one's tokens. Prediction and ``mode='tensor'`` run one cycle.
 
+    Args:
+        in_channels: Channels of the feature map.
+        out_channels: Number of keypoints K.
+        in_featuremap_size: Width and height of the feature map: the input size over the stride.
+        decoder: Codec that makes what the head learns.
+        patch_size: Rows and columns of a patch, in cells of the feature map.
+        encoder: Arguments of :class:`~mmpose_sdpose.models.layers.TokenEncoder`.
+        hidden_dims: Hidden width of the MLP from keypoint token to output; None for a single layer.
+        num_cycles: Cycles while training.
+        loss: Loss of every cycle: any registered loss of (output, target, weights).
+        cycle_weights: Weight of that loss in each cycle; default: 1 for all. A weight of 0 leaves a
+            cycle unsupervised.
+        visual_token_loss: Distance between neighbouring cycles' visual tokens; None for none.
+        keypoint_token_loss: The same for keypoint tokens.
+        attention_loss: How the last cycle's attention teaches the first one's; None for none.
+        init_cfg: MMEngine initialisation; default: truncated normal with std 0.02, biases zero.
+
+    Raises:
+        TypeError, ValueError: If an argument is illegal by itself, or sizes, cycles, weights or layers
+            do not fit together.
+
     Examples:
         >>> import torch
         >>> from mmpose_sdpose.configs import build_model
@@ -40,13 +64,49 @@ class TokenHead(BaseHead):
         torch.Size([1, 17, 128])
     """
 
-    # The parts that a head's constructor builds.
-    out_channels: int  # K
-    mct: MultiCycleTransformer
-    mlp: nn.Module  # from a keypoint token to its prediction
-    num_cycles: int
-    cycle_weights: tuple[float, ...]
-    between_cycles: CycleDistillation
+    #: What the codec makes that the head learns, and the loss where the config names none.
+    learns: str
+    default_loss: dict
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        in_featuremap_size: tuple[int, int],
+        decoder: dict,
+        patch_size: tuple[int, int] = (4, 3),
+        encoder: dict | None = None,
+        hidden_dims: int | None = None,
+        num_cycles: int = 1,
+        loss: dict | None = None,
+        cycle_weights: Sequence[float] | None = None,
+        visual_token_loss: dict | None = None,
+        keypoint_token_loss: dict | None = None,
+        attention_loss: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        # Not super(): a head of MMPose beside this class brings its prediction, no layers.
+        BaseHead.__init__(self, init_cfg or self.default_init_cfg)
+        check_counts(out_channels=out_channels)
+        check_configs(decoder=decoder, loss=loss)
+        self.out_channels = out_channels
+        self.decoder = decoder and KEYPOINT_CODECS.build(decoder)
+        check_codec(self.decoder, self.learns, in_featuremap_size)
+        self.loss_module = MODELS.build(loss or self.default_loss)
+        self.mct = MultiCycleTransformer(
+            in_channels, in_featuremap_size, patch_size, out_channels, encoder
+        )
+        self.mlp = token_mlp(self.mct.encoder.embed_dims, hidden_dims, self.num_outputs)
+        self.cycle_weights = check_cycles(num_cycles, cycle_weights)
+        self.num_cycles = num_cycles
+        self.between_cycles = CycleDistillation(
+            self.mct.attention_layout, visual_token_loss, keypoint_token_loss, attention_loss
+        )
+
+    @property
+    @abstractmethod
+    def num_outputs(self) -> int:
+        """How many numbers are read off a keypoint token."""
 
     @property
     @abstractmethod
@@ -54,18 +114,34 @@ class TokenHead(BaseHead):
         """Names of the quantities in what :meth:`read` returns."""
 
     @abstractmethod
-    def outputs_of(self, keypoint_tokens: Tensor) -> Tensor:
-        """(B, K, D) -> what :attr:`Cycle.output` holds."""
+    def arrange(self, numbers: Tensor) -> Tensor:
+        """(B, K, :attr:`num_outputs`) -> what :attr:`Cycle.output` holds."""
 
     @abstractmethod
-    def read(self, output: Tensor) -> dict[str, Tensor]:
+    def read(self, output: Tensor) -> dict[str, Any]:
         """What an output says: quantities by name."""
 
     @abstractmethod
-    def loss_of_cycles(
-        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
-    ) -> dict[str, Tensor]:
-        """Losses of every cycle and between cycles, and the first cycle's accuracy."""
+    def raw(self, output: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """What :meth:`forward` gives of an output, to be decoded."""
+
+    @abstractmethod
+    def target_of(self, samples: list[PoseDataSample]) -> Any:
+        """What the codec made of the samples, as a batch."""
+
+    @abstractmethod
+    def losses_of(self, output: Tensor, target: Any, weights: Tensor) -> dict[str, Tensor]:
+        """How far an output is from the target, by what is compared."""
+
+    @abstractmethod
+    def accuracy_of(self, output: Tensor, target: Any, weights: Tensor) -> float:
+        """PCK at 0.05 of the input size, over joints with weight."""
+
+    @abstractmethod
+    def predict_people(
+        self, feats: Features, samples: list[PoseDataSample], test_cfg: dict
+    ) -> list:
+        """Decoded keypoints of the first cycle, of one sample at least."""
 
     @property
     def default_init_cfg(self) -> list[dict]:
@@ -73,6 +149,14 @@ class TokenHead(BaseHead):
             dict(type='TruncNormal', layer=['Linear', 'Conv2d'], std=0.02),
             dict(type='Constant', layer='LayerNorm', val=1),
         ]
+
+    def forward(self, feats: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+        """What the first cycle says, the deployed one."""
+        return self.raw(self.run_cycles(feats, num_cycles=1)[0].output)
+
+    def outputs_of(self, keypoint_tokens: Tensor) -> Tensor:
+        """(B, K, D) -> what :attr:`Cycle.output` holds."""
+        return self.arrange(self.mlp(keypoint_tokens))
 
     def run_cycles(
         self,
@@ -102,6 +186,42 @@ class TokenHead(BaseHead):
         layers = self.between_cycles.map_layers(self.num_cycles)
         cycles = self.run_cycles(feats, self.num_cycles, layers)
         return self.loss_of_cycles(cycles, batch_data_samples, train_cfg)
+
+    def loss_of_cycles(
+        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
+    ) -> dict[str, Tensor]:
+        """Losses of every cycle and between cycles, and the first cycle's accuracy."""
+        weights = keypoint_weights(samples)
+        self.check_keypoints(weights.shape[1])
+        target = self.target_of(samples)
+        losses = {
+            f'loss_{name}_cycle{number}': weight * value
+            for number, weight, output in self.supervised(cycles)
+            for name, value in self.losses_of(output, target, weights).items()
+        }
+        losses.update(self.between_cycles([cycle.tokens for cycle in cycles]))
+        if (train_cfg or {}).get('compute_acc', True):
+            accuracy = self.accuracy_of(cycles[0].output, target, weights)
+            losses['acc_pose'] = torch.tensor(accuracy, device=weights.device)
+        return losses
+
+    def predict(
+        self,
+        feats: Features,
+        batch_data_samples: list[PoseDataSample],
+        test_cfg: dict | None = None,
+    ) -> list:
+        """Decoded keypoints of the first cycle.
+
+        Args:
+            feats: Feature maps; with ``flip_test`` a list of those of the image and of its mirror.
+            batch_data_samples: B samples.
+            test_cfg: ``flip_test``, and how the mirror's prediction is moved before both are averaged.
+        """
+        if not batch_data_samples:
+            return []
+        self.check_samples(batch_data_samples)
+        return self.predict_people(feats, batch_data_samples, test_cfg or {})
 
     def supervised(self, cycles: list[Cycle]) -> Iterator[tuple[int, float, Tensor]]:
         """Number, weight and output of each cycle that the ground truth trains."""

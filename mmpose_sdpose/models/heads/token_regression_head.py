@@ -9,16 +9,15 @@ from mmengine.structures import InstanceData
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from mmpose.models.losses import RLELoss
 from mmpose.models.utils.tta import flip_coordinates
-from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from mmpose.utils.typing import Features
 from torch import Tensor
 
-from ...arguments import check_configs, check_counts
-from ..layers import MultiCycleTransformer, at_least_float32
-from .cycle_distillation import CycleDistillation
-from .token_head import Cycle, TokenHead, check_codec, check_cycles, keypoint_weights, token_mlp
+from ...arguments import check_configs
+from ..layers import at_least_float32
+from .token_head import TokenHead
 
 
 @MODELS.register_module()
@@ -72,6 +71,10 @@ class TokenRegressionHead(TokenHead):
         torch.Size([1, 17, 3])
     """
 
+    learns = 'keypoint_labels'
+    default_loss = dict(type='SmoothL1Loss', use_target_weight=True)
+    num_outputs = 5  # x, y, score and two sigmas
+
     def __init__(
         self,
         in_channels: int,
@@ -90,23 +93,24 @@ class TokenRegressionHead(TokenHead):
         attention_loss: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg or self.default_init_cfg)
-        check_counts(out_channels=out_channels)
-        check_configs(decoder=decoder, loss=loss, score_loss=score_loss)
-        self.out_channels = out_channels
-        self.decoder = decoder and KEYPOINT_CODECS.build(decoder)
-        check_codec(self.decoder, 'keypoint_labels', in_featuremap_size)
-        self.loss_module = MODELS.build(loss or dict(type='SmoothL1Loss', use_target_weight=True))
+        super().__init__(
+            in_channels,
+            out_channels,
+            in_featuremap_size,
+            decoder,
+            patch_size,
+            encoder,
+            hidden_dims,
+            num_cycles,
+            loss,
+            cycle_weights,
+            visual_token_loss,
+            keypoint_token_loss,
+            attention_loss,
+            init_cfg,
+        )
+        check_configs(score_loss=score_loss)
         self.score_loss = None if score_loss is None else MODELS.build(score_loss)
-        self.mct = MultiCycleTransformer(
-            in_channels, in_featuremap_size, patch_size, out_channels, encoder
-        )
-        self.mlp = token_mlp(self.mct.encoder.embed_dims, hidden_dims, outputs=5)
-        self.cycle_weights = check_cycles(num_cycles, cycle_weights)
-        self.num_cycles = num_cycles
-        self.between_cycles = CycleDistillation(
-            self.mct.attention_layout, visual_token_loss, keypoint_token_loss, attention_loss
-        )
 
     @property
     def learns_residual(self) -> bool:
@@ -117,14 +121,13 @@ class TokenRegressionHead(TokenHead):
     def predicts(self) -> tuple[str, ...]:
         return ('coordinates', 'scores') + ('sigmas',) * (not self.learns_residual)
 
-    def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """x, y and score of the first cycle, the deployed one: (B, K, 3)."""
-        output = self.run_cycles(feats, num_cycles=1)[0].output
-        return torch.cat([output[..., :2].sigmoid(), output[..., 2:3]], dim=-1)
-
-    def outputs_of(self, keypoint_tokens: Tensor) -> Tensor:
+    def arrange(self, numbers: Tensor) -> Tensor:
         """x, y, score and two sigmas before their activations: (B, K, 5)."""
-        return at_least_float32(self.mlp(keypoint_tokens))
+        return at_least_float32(numbers)
+
+    def raw(self, output: Tensor) -> Tensor:
+        """x, y and score: (B, K, 3)."""
+        return torch.cat([output[..., :2].sigmoid(), output[..., 2:3]], dim=-1)
 
     def read(self, output: Tensor) -> dict[str, Tensor]:
         """Coordinates (B, K, 2) in units of the input size, scores (B, K), sigmas (B, K, 2)."""
@@ -133,27 +136,15 @@ class TokenRegressionHead(TokenHead):
             quantities['sigmas'] = F.softplus(output[..., 3:])
         return quantities
 
-    def predict(
-        self,
-        feats: Features,
-        batch_data_samples: list[PoseDataSample],
-        test_cfg: dict | None = None,
+    def predict_people(
+        self, feats: Features, samples: list[PoseDataSample], test_cfg: dict
     ) -> list[InstanceData]:
-        """Decoded keypoints of the first cycle.
+        """With ``flip_test`` the mean of both predictions, left and right swapped back in the mirror's.
 
-        Args:
-            feats: Feature maps; with ``flip_test`` a list of those of the image and of its mirror.
-            batch_data_samples: B samples.
-            test_cfg: ``flip_test``: average with the mirror's prediction, left and right swapped back
-                in coordinates and scores. ``shift_coords``: move the mirror's by a pixel first;
-                default: no, as official.
+        ``shift_coords`` moves the mirror's by a pixel first; default: no, as official.
         """
-        if not batch_data_samples:
-            return []
-        test_cfg = test_cfg or {}
-        self.check_samples(batch_data_samples)
         if test_cfg.get('flip_test', False):
-            metainfo = batch_data_samples[0].metainfo
+            metainfo = samples[0].metainfo
             upright, mirrored = (self.forward(feat) for feat in feats)
             mirrored = flip_coordinates(
                 mirrored,
@@ -169,37 +160,27 @@ class TokenRegressionHead(TokenHead):
             instance.keypoint_scores = scores[None]
         return instances
 
-    def loss_of_cycles(
-        self, cycles: list[Cycle], samples: list[PoseDataSample], train_cfg: dict | None = None
-    ) -> dict[str, Tensor]:
-        weights = keypoint_weights(samples)
-        self.check_keypoints(weights.shape[1])
-        # (B, K, 2), x and y in units of the input size
-        target = torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
-        losses = {}
-        for number, weight, output in self.supervised(cycles):
-            coordinates, scores = output[..., :2].sigmoid(), output[..., 2]
-            if self.learns_residual:
-                value = self.loss_module(coordinates, output[..., 3:], target, weights[..., None])
-            else:
-                value = self.loss_module(coordinates, target, weights)
-            losses[f'loss_coordinate_cycle{number}'] = weight * value
-            if self.score_loss is not None:
-                value = self.score_loss(coordinates, scores, target, weights)
-                losses[f'loss_score_cycle{number}'] = weight * value
-        losses.update(self.between_cycles([cycle.tokens for cycle in cycles]))
-        if (train_cfg or {}).get('compute_acc', True):
-            losses['acc_pose'] = _accuracy(cycles[0].output, target, weights)
+    def target_of(self, samples: list[PoseDataSample]) -> Tensor:
+        """x and y in units of the input size: (B, K, 2)."""
+        return torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
+
+    def losses_of(self, output: Tensor, target: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        coordinates, scores = output[..., :2].sigmoid(), output[..., 2]
+        if self.learns_residual:
+            value = self.loss_module(coordinates, output[..., 3:], target, weights[..., None])
+        else:
+            value = self.loss_module(coordinates, target, weights)
+        losses = dict(coordinate=value)
+        if self.score_loss is not None:
+            losses['score'] = self.score_loss(coordinates, scores, target, weights)
         return losses
 
-
-def _accuracy(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """PCK at 0.05 of the input size, over joints with weight."""
-    _, accuracy, _ = keypoint_pck_accuracy(
-        pred=to_numpy(output[..., :2].sigmoid()),
-        gt=to_numpy(target),
-        mask=to_numpy(weights) > 0,
-        thr=0.05,
-        norm_factor=np.ones((len(output), 2), dtype=np.float32),
-    )
-    return torch.tensor(accuracy, device=output.device)
+    def accuracy_of(self, output: Tensor, target: Tensor, weights: Tensor) -> float:
+        _, accuracy, _ = keypoint_pck_accuracy(
+            pred=to_numpy(output[..., :2].sigmoid()),
+            gt=to_numpy(target),
+            mask=to_numpy(weights) > 0,
+            thr=0.05,
+            norm_factor=np.ones((len(output), 2), dtype=np.float32),
+        )
+        return accuracy

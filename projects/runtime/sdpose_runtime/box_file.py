@@ -200,6 +200,9 @@ class BoxFile:
             reasons = [f'{count} {reason}' for reason, count in left_out.items()]
             reasons += [f'{len(bad)} without usable numbers for `bbox` and score'] * bool(bad)
             raise ValueError(f'nobody is in it: {"; ".join(reasons) or "its list is empty"}')
+        sides = [side for boxes in people.values() for box in boxes for side in box[2:4]]
+        if not any(side > 1 for side in sides):
+            raise ValueError('no box is larger than a pixel: boxes are in pixels, not in shares')
         for reason, count in left_out.items():
             logger.warning(
                 '%s: %d of %d boxes left out: %s', self.path, count, len(entries), reason

@@ -22,6 +22,8 @@ from .pose_model import PoseModel
 from .run import Progress, Run, StopSignals, say
 from .sources import ImageFile, Source, open_sources
 
+logger = logging.getLogger(__name__)
+
 USAGE = '%(prog)s [MODEL.onnx] INPUT [INPUT ...] --out DIR [options]'
 DESCRIPTION = """Poses of people in images, folders, videos, a camera or a network stream, by the model
 that comes with the package or one of yours. Needs NumPy, OpenCV and ONNX Runtime alone."""
@@ -52,7 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line of ``sdpose-runtime``."""
     parser = argparse.ArgumentParser(
-        prog='sdpose-runtime', usage=USAGE, description=DESCRIPTION, epilog=EXIT_CODES
+        prog='sdpose-runtime',
+        usage=USAGE,
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        allow_abbrev=False,  # --detector is no --detector-input
     )
     parser.add_argument(
         'inputs',
@@ -193,6 +199,8 @@ def _prepare(args: argparse.Namespace, sources: list[Source]) -> tuple[Run, Resu
     pipeline = PosePipeline(model, boxes, options)
     folder = None if args.no_pictures else args.out
     run = Run(pipeline, folder, args.show_fps, args.max_frames)
+    _make_folder(args.out)
+    _say_unused(args, sources)
     return run, _open_results(args, boxes)
 
 
@@ -210,16 +218,34 @@ def _check_outputs(args: argparse.Namespace, sources: list[Source]) -> None:
     if there and not args.force:
         more = f' and {len(there) - 1} more' if len(there) > 1 else ''
         raise ValueError(f'{there[0]}{more} exists: --force writes over it')
-    args.out.mkdir(parents=True, exist_ok=True)
-    if not os.access(args.out, os.W_OK):
-        raise PermissionError(f'{args.out} is not writable')
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f'no folder can be made at {folder} ({error.strerror}): name another one with --out'
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f'{folder} is not writable: name another folder with --out')
+
+
+def _say_unused(args: argparse.Namespace, sources: list[Source]) -> None:
+    """Log options that are for videos where no input is one."""
+    names = ('track', 'one_euro', 'detect_every', 'max_frames')
+    given = [f'--{name.replace("_", "-")}' for name in names if getattr(args, name)]
+    if given and not any(source.is_video for source in sources):
+        logger.warning('%s: for videos and cameras, and no input is one', ', '.join(given))
 
 
 def _open_boxes(args: argparse.Namespace, sources: list[Source]) -> BoxSource:
-    if args.boxes == WHOLE_IMAGE:
-        return WholeImage()
     if Path(args.boxes).suffix.lower() == MODEL_SUFFIX:
         return Detector(args.boxes, args.detector_input, args.threads, args.provider)
+    if args.detector_input is not None:
+        raise ValueError('--detector-input is for a detector: name one with --boxes DETECTOR.onnx')
+    if args.boxes == WHOLE_IMAGE:
+        return WholeImage()
     boxes = BoxFile(args.boxes)
     images = [source for source in sources if isinstance(source, ImageFile)]
     for source in sources:
@@ -301,13 +327,13 @@ def _conclude(run: Run, args: argparse.Namespace, progress: Progress, stopped: i
     summary, pipeline = run.summary, run.pipeline
     if stopped is not None:
         progress.report(f'runtime: stopped; what was done until then is in {args.out}')
-    elif pipeline.poor and not summary.people and not pipeline.left_out:
-        progress.report(
-            f'runtime: nobody was found: all {pipeline.poor} boxes score below --box-threshold '
-            f'({args.box_threshold})'
-        )
+    elif summary.frames and not pipeline.left_out:
+        remark = _why_nothing(run, args)
+        if remark:
+            progress.report(f'runtime: {remark}')
     counts = [
-        f'{summary.frames} frames, {summary.people} people, {progress.rate:.1f} frames a second',
+        f'{_count(summary.frames, "frame", "frames")}, {_count(summary.people, "person", "people")}, '
+        f'{progress.rate:.1f} frames a second',
         f'{summary.passed_over} passed over' * bool(summary.passed_over),
         f'{pipeline.left_out} left out for NaN, infinite or absurd boxes or keypoints'
         * bool(pipeline.left_out),
@@ -318,6 +344,28 @@ def _conclude(run: Run, args: argparse.Namespace, progress: Progress, stopped: i
         shares = [f'{name} {1000 * s / summary.frames:.1f}' for name, s in stages]
         lines.append(f'milliseconds a frame: {", ".join(shares)}')
     say(sys.stdout, '\n'.join(lines) + '\n')
+
+
+def _why_nothing(run: Run, args: argparse.Namespace) -> str:
+    """Why nobody was found, or nothing drawn, if that is so."""
+    pipeline = run.pipeline
+    if run.summary.people:
+        if run.folder is None or pipeline.best_score >= pipeline.threshold:
+            return ''
+        return (
+            f'no keypoint was drawn: the best one scores {pipeline.best_score:.3g}, less than the '
+            f'threshold ({pipeline.threshold:g}): choose a lower --threshold'
+        )
+    if pipeline.poor:
+        return (
+            f'nobody was found: all {pipeline.poor} boxes score below --box-threshold '
+            f'({args.box_threshold})'
+        )
+    return f'nobody was found: {args.boxes} has no box within these images'
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f'{number} {one if number == 1 else several}'
 
 
 def _fail(error: object, code: int) -> int:

@@ -32,7 +32,7 @@ class PipelineOptions:
         beta: As there.
 
     Raises:
-        ValueError: If ``detect_every`` is below 1, or a threshold is NaN.
+        ValueError: If ``detect_every`` is below 1, a threshold is not finite, or ``similarity`` none.
     """
 
     threshold: float | None = None
@@ -47,8 +47,10 @@ class PipelineOptions:
     def __post_init__(self) -> None:
         for name in ('threshold', 'box_threshold', 'similarity'):
             value = getattr(self, name)
-            if value is not None and math.isnan(value):
-                raise ValueError(f'{name} (nan) must be a number')
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f'{name} ({value}) must be a number')
+        if not 0 <= self.similarity <= 1:
+            raise ValueError(f'similarity ({self.similarity}) must be 0 to 1')
         if self.detect_every is not None and self.detect_every < 1:
             raise ValueError(f'detect_every ({self.detect_every}) must be 1 or more')
 
@@ -65,6 +67,7 @@ class PosePipeline:
         threshold: Score from which on a keypoint counts as found.
         left_out: People so far whose box or keypoints were NaN, infinite or millions of pixels away.
         poor: Boxes so far that scored too low.
+        best_score: Of all keypoints so far.
 
     Raises:
         ValueError: If an option is out of its range.
@@ -77,6 +80,7 @@ class PosePipeline:
         self.threshold = model.info.threshold if options.threshold is None else options.threshold
         self.stopwatch = Stopwatch()
         self.left_out = self.poor = 0
+        self.best_score = -math.inf
         self.start(is_video=True)  # wrong options are refused before the first frame
 
     def start(self, is_video: bool) -> None:
@@ -127,6 +131,7 @@ class PosePipeline:
         people = replace(people, box_scores=boxes.scores, ids=ids)
         # One person who is NaN is like nobody, and would hide all others.
         people = people.select(self._count_usable(people))
+        self.best_score = float(people.scores.max(initial=self.best_score))
         return people.distinct(self.model.info.sigmas, self.options.similarity)
 
     def _count_usable(self, found: Boxes | People) -> np.ndarray:

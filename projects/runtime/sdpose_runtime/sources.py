@@ -189,6 +189,10 @@ def open_sources(inputs: Sequence[str]) -> list[Source]:
 
 
 def _open(name: str) -> list[Source]:
+    if not name:  # else the folder that happens to be the current one
+        raise ValueError(
+            'one of the inputs is an empty text: name an image, folder, video or camera'
+        )
     if ADDRESS.match(name):
         return [Video(name)]
     path = Path(name)

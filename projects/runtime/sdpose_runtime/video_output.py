@@ -78,7 +78,11 @@ class VideoOutput:
         writer = cv2.VideoWriter(str(partial.path), code, fps, size)
         if not writer.isOpened():
             partial.discard()
-            raise OSError(f'no video can be written to {self.path}')
+            raise OSError(
+                f'no video of {size[0]}x{size[1]} pixels, {fps:g} frames a second, can be written to '
+                f'{self.path}: this OpenCV does not encode it as mp4v; --no-pictures --json writes the '
+                'keypoints alone'
+            )
         return _Encoder(partial, writer, size)
 
     def _raise(self, error: Exception | None) -> None:

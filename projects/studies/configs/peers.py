@@ -25,6 +25,7 @@ scales = dict(_delete_=True, micro=micro, photos=photos, small=_base_.small, ful
 
 runs = dict(
     sdpose=dict(label='SDPose', model='sdpose_untrained'),
+    sdpose_simcc=dict(label='SDPose, SimCC', model='sdpose_simcc_untrained'),
     tokenpose=dict(
         label='TokenPose', model='sdpose_untrained', options={'model.head.num_cycles': 1}
     ),

@@ -16,6 +16,7 @@ from ..small_models import (
     resnet_heatmap_model,
     token_heatmap_model,
     token_regression_model,
+    token_simcc_model,
 )
 
 
@@ -94,6 +95,7 @@ FAMILIES = {
     'sdpose-reg': lambda: token_regression_model(
         depth=1, loss=dict(type='RLELoss', use_target_weight=True)
     ),
+    'sdpose, simcc': lambda: token_simcc_model(depth=2, num_cycles=2, hidden_dims=24),
     'ladpose, se gate': lambda: _with_backbone(
         token_regression_model(depth=1),
         type='CAUNet', stem_channels=8, mid_channels=16, out_channels=16, num_units=2, groups=4,

@@ -26,6 +26,14 @@ def with_position(name: str) -> dict[str, torch.Tensor]:
     return state_dict
 
 
+def with_keypoints(name: str, count: int) -> dict[str, torch.Tensor]:
+    """The same of fewer keypoints: only the tokens know how many there are."""
+    return {
+        key: value[:, :count].clone() if key.endswith('.keypoint_token') else value
+        for key, value in with_position(name).items()
+    }
+
+
 @pytest.mark.parametrize(
     'name, wrap',
     [
@@ -161,6 +169,32 @@ def test_all_that_does_not_fit_a_distilpose_is_listed(tmp_path, monkeypatch, cap
     ):
         assert part in complaint
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ('name', 'config'),
+    [
+        ('tokenpose_s', 'td-hm_tokenpose-s-v1_8xb64-300e_crowdpose-256x192'),
+        ('distilpose_s', 'td-reg_distilpose-s_8xb32-300e_crowdpose-256x192'),
+    ],
+)
+def test_fourteen_keypoints_are_crowdposes(name, config, tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / 'official.pth', tmp_path / 'ours.pth'
+    torch.save(with_keypoints(name, 14), source)
+    assert run(monkeypatch, source, target) == 0
+    assert config in capsys.readouterr().out
+    expected = dict(official_model(name).state_dict())
+    expected['head.mct.keypoint_tokens'] = expected['head.mct.keypoint_tokens'][:, :14]
+    torch.testing.assert_close(dict(read_checkpoint(target)['state_dict']), expected)
+
+
+def test_another_number_of_keypoints_has_no_config(tmp_path, monkeypatch, capsys):
+    torch.save(with_keypoints('sdpose_t', 16), tmp_path / 'official.pth')
+    assert run(monkeypatch, tmp_path / 'official.pth', tmp_path / 'ours.pth') == 1
+    assert capsys.readouterr().err == (
+        'convert_checkpoint: the weights have 16 keypoints; official ones have 17 (COCO), '
+        '14 (CrowdPose)\n'
+    )
 
 
 def test_nothing_is_overwritten_unasked(tmp_path, monkeypatch, capsys):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 
 from mmpose_sdpose.datasets.lspet import JOINTS, crowdpose_names
 from mmpose_sdpose.tools.convert_lspet import main
@@ -110,7 +112,15 @@ def test_real_photos_keep_the_annotators_joints(tmp_path, photos):
         ('nothing', 'has no joints.mat: name the unpacked archive'),
         ('text', 'is no MATLAB file that can be read'),
         ('shape', r'joints of shape \(3, 14, 5\), those of LSPET are \(14, 3, 10000\)'),
-        ('name', 'joints of shape None'),
+        ('name', 'has no variable joints but points: is it the file of another data set'),
+        ('unlabelled', '4 labelled joints in 0 of 5 photos, that of LSPET in all'),
+        ('not numbers', '4 labelled joints in 0 of 5 photos'),
+        ('shares', 'the joints of half of the photos are within 0.65 pixels: .* in pixels'),
+        (
+            'resized',
+            '5.% of the joints of 24 photos are outside of the photo: were the photos resized',
+        ),
+        ('no folder', 'nothing can be written into .*out.*: choose another --out'),
         ('objects', 'joints of 5 photos as object, those of LSPET are numbers'),
         ('nobody', 'joints of 0 photos as float64'),
         ('no photos', '5 of 5 photos are missing or empty, the first is .*im00001.jpg'),
@@ -143,6 +153,16 @@ def test_what_is_no_archive_is_said_in_one_sentence(fault, said, tmp_path, capsy
         archive.write_bytes(b'PK')
     if fault == 'name':
         savemat(archive / 'joints.mat', dict(points=np.zeros(3)))
+    if fault in ('unlabelled', 'not numbers', 'shares'):
+        joints = np.zeros((14, 3, PHOTOS))
+        joints[:, 2] = fault != 'unlabelled'
+        joints[:, 0] = np.nan if fault == 'not numbers' else np.arange(14)[:, None] / 20
+        savemat(archive / 'joints.mat', dict(joints=joints))
+    if fault == 'resized':
+        for image in (archive / 'images').iterdir():
+            cv2.imwrite(str(image), cv2.resize(cv2.imread(str(image)), (40, 30)))
+    if fault == 'no folder':
+        (tmp_path / 'out').write_text('mine')
     if fault == 'broken':
         (archive / 'images/im00002.jpg').write_text('photo')
     if fault == 'taken':
@@ -151,8 +171,35 @@ def test_what_is_no_archive_is_said_in_one_sentence(fault, said, tmp_path, capsy
     if fault == 'few':
         savemat(archive / 'joints.mat', dict(joints=np.ones((14, 3, 1))))
     before = sorted(tmp_path.rglob('*'))
-    assert convert(archive, tmp_path / 'out', *options) == 1
+    out = tmp_path / ('out/lspet' if fault == 'no folder' else 'out')
+    assert convert(archive, out, *options) == 1
     error = capsys.readouterr().err
     assert re.search(rf'^convert_lspet: .*{said}', error, re.MULTILINE), error
     assert 'Traceback' not in error
     assert sorted(tmp_path.rglob('*')) == before, 'nothing is left behind'
+
+
+def test_a_disk_that_is_full_and_an_end_in_the_middle_leave_nothing(tmp_path, capsys, monkeypatch):
+    archive = make_archive(tmp_path / 'archive')
+    before = sorted(tmp_path.rglob('*'))
+    copied = []
+
+    def copy(source, target):
+        copied.append(source)
+        if len(copied) == 3:
+            raise OSError(28, 'No space left on device', str(target))
+        if len(copied) == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(shutil, 'copyfile', copy)
+    assert convert(archive, tmp_path / 'out') == 1
+    assert 'No space left on device' in capsys.readouterr().err
+    assert convert(archive, tmp_path / 'out') == 130
+    assert 'stopped; nothing was written' in capsys.readouterr().err
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_seed_that_is_none(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        convert(tmp_path, tmp_path / 'out', '--seed', '-1')
+    assert '--seed (-1) must be 0 or more' in capsys.readouterr().err

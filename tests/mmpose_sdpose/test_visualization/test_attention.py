@@ -22,6 +22,7 @@ from ..small_models import (
     resnet_heatmap_model,
     token_heatmap_model,
     token_regression_model,
+    token_simcc_model,
 )
 
 PEOPLE = [person(0), person(1)]
@@ -104,6 +105,15 @@ def test_a_regression_model_has_coordinates_and_no_heatmap():
     (found,) = looks(model)
     assert found.heatmaps is None
     np.testing.assert_allclose(found.keypoints, coordinates.numpy() * (24, 32), rtol=1e-5)
+
+
+def test_a_simcc_model_has_its_highest_bins_and_no_heatmap():
+    model = build(token_simcc_model(num_cycles=2))
+    decoded = model.head.decode(model.head.raw(cycles_of(model, {2: [3]})[1].output))
+    (found,) = looks(model, cycles=[2], layers=[3])
+    assert found.heatmaps is None
+    assert list(found.attention) == ['layer 3']
+    np.testing.assert_array_equal(found.keypoints[1], decoded[1].keypoints[0])
 
 
 @pytest.mark.parametrize('teacher', [token_heatmap_model(), resnet_heatmap_model()])

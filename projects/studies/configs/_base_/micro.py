@@ -19,6 +19,11 @@ micro_tokens = {
     'model.head.visual_token_loss.loss_weight': 2e-3,
     'model.head.keypoint_token_loss.loss_weight': 2e-3,
 }
+# Beside distributions over x and y, whose loss is a twelfth of that at the start.
+micro_simcc_tokens = {
+    'model.head.visual_token_loss.loss_weight': 2e-4,
+    'model.head.keypoint_token_loss.loss_weight': 2e-4,
+}
 hundredth = {
     'model.head.visual_token_loss.loss_weight': 2e-5,
     'model.head.keypoint_token_loss.loss_weight': 2e-5,
@@ -39,6 +44,7 @@ attention_alone = {
     for name in ('visual_tokens', 'keypoint_tokens', 'scores', 'simulated_heatmaps')
 }
 sdpose_n = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
+sdpose_n_simcc = 'td-simcc_sdpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n = 'td-reg_distilpose-n_2xb16-16e_synthpose-128x96'
 distilpose_n_distilled = 'td-reg_distilpose-n_distill-sdpose-n_2xb16-16e_synthpose-128x96'
 
@@ -124,6 +130,9 @@ micro_from_nothing = dict(
     recipe='{{fileDirname}}/recipe_micro_front_synthpose-96x64.py',
     models=dict(
         sdpose_untrained=dict(config=sdpose_n, options=micro_tokens, start=dict(start, length=0.5)),
+        sdpose_simcc_untrained=dict(
+            config=sdpose_n_simcc, options=micro_simcc_tokens, start=dict(start, length=0.5)
+        ),
         stemnet=dict(
             config=sdpose_n,
             options={**at_stride_4, 'model.backbone': stemnet},

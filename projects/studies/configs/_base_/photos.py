@@ -67,6 +67,7 @@ photos = dict(
     models=dict(
         sdpose=from_packaged,
         sdpose_untrained=dict(config=sdpose_lspet, start=first),
+        sdpose_simcc_untrained=dict(config=f'td-simcc_sdpose-n_{lspet}', start=first),
         sdpose_from_nothing=dict(config=sdpose_lspet, length=1.5),
         sdpose_deep=dict(
             from_packaged,

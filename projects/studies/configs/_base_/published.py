@@ -28,6 +28,20 @@ published = dict(
         options={'model.backbone': dict(_delete_=True, type='CAUNet')},
     ),
 )
+# SDPose-S-V1 with the other head.
+sdpose_simcc = dict(
+    sdpose_simcc_untrained=dict(
+        config='td-simcc_sdpose-n_8xb64-300e_coco-256x192',
+        options={
+            'model.backbone': dict(_delete_=True, type='StemNet'),
+            'model.head.in_channels': 256,
+            'model.head.in_featuremap_size': (48, 64),
+            'model.head.patch_size': (4, 3),
+            'model.head.encoder': dict(embed_dims=192, depth=12, num_heads=8),
+            'model.head.hidden_dims': 384,
+        },
+    ),
+)
 of_crowdpose = {
     name: dict(model, config=model['config'].replace('_coco-', '_crowdpose-'))
     for name, model in published.items()
@@ -36,13 +50,13 @@ of_crowdpose = {
 small = dict(
     about='SynthPose at 256x192, the published models, 30 epochs from nothing',
     recipe='{{fileDirname}}/recipe_small_synthpose-256x192.py',
-    models=dict(**published, **_base_.peers),
+    models=dict(**published, **sdpose_simcc, **_base_.peers),
 )
 # One recipe for all, the published one of SDPose, whatever a model's own config says.
 full = dict(
     about='COCO at 256x192, the published models and recipe',
     recipe='td-hm_sdpose-t_8xb64-300e_coco-256x192',
-    models=dict(**published, **_base_.peers),
+    models=dict(**published, **sdpose_simcc, **_base_.peers),
     seeds=1,
 )
 full_crowdpose = dict(

@@ -119,6 +119,7 @@ HEADS = {
         loss=dict(type='RLELoss', use_target_weight=True),
         **TOKENS,
     ),
+    'TokenSimCCHead': dict(type='TokenSimCCHead', decoder=SIMCC, num_cycles=2, **TOKENS),
 }
 _MAPS = 'heatmaps probability_maps coordinates scores features'
 _TOKENS = 'keypoint_tokens visual_tokens attention features'
@@ -137,6 +138,7 @@ GIVES = {
     'MCTHead, cross-entropy': f'heatmaps probability_maps coordinates scores {_TOKENS}',
     'TokenRegressionHead': f'coordinates scores sigmas {_TOKENS}',
     'TokenRegressionHead, RLE': f'coordinates scores scales {_TOKENS}',
+    'TokenSimCCHead': f'simcc coordinates scores {_TOKENS}',
 }
 
 

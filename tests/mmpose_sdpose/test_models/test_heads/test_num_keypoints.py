@@ -18,6 +18,7 @@ ENCODER = dict(embed_dims=16, depth=1, num_heads=2)
 HEADS = {
     'MCTHead': dict(TOKENS, out_channels=K, decoder=HEATMAP_CODEC, encoder=ENCODER),
     'TokenRegressionHead': dict(TOKENS, out_channels=K, decoder=LABEL_CODEC, encoder=ENCODER),
+    'TokenSimCCHead': dict(TOKENS, out_channels=K, decoder=SIMCC_CODEC, encoder=ENCODER),
     'HeatmapHead': dict(in_channels=8, out_channels=K),
     'SimCCHead': dict(SIZES, out_channels=K, input_size=(24, 32), decoder=SIMCC_CODEC),
     'RTMCCHead': dict(SIZES, out_channels=K, input_size=(24, 32), decoder=SIMCC_CODEC),
