@@ -46,7 +46,7 @@ photos_peers = {
     )
     for name, peer in _base_.peers.items()
 }
-# What teaches RTMPose-t is another size of the same config, which has no SyncBN, after three times as long.
+# What teaches RTMPose-t is another size of the same config, without SyncBN, after three times as long.
 rtmpose_lspet = {
     f'own_rtmpose_{size}': dict(
         config=f'td-simcc_rtmpose-{size}_{lspet}',
