@@ -89,18 +89,12 @@ class StartFromTeacher:
         ours, theirs = student.state_dict(), teacher.state_dict()
         for path, other in self.parts.items():
             wanted = _weights_of('student', ours, path)
-            found = _weights_of('teacher', theirs, other)
-            misfits = []
-            for suffix, name in wanted.items():
-                if suffix not in found:
-                    misfits.append(f'{name}: the teacher has no {other}{suffix}')
-                elif not self._fits(name, ours[name], theirs[found[suffix]]):
-                    shapes = tuple(ours[name].shape), tuple(theirs[found[suffix]].shape)
-                    misfits.append(
-                        f'{name}: {shapes[0]} in the student, {shapes[1]} in the teacher'
-                    )
-                else:
-                    self._weights[name] = found[suffix]
+            _weights_of('teacher', theirs, other)  # says so if there are none
+            misfits = [
+                misfit
+                for suffix, name in wanted.items()
+                if (misfit := self._pair(name, ours, f'{other}{suffix}', theirs))
+            ]
             if misfits:
                 raise ValueError(
                     f"start_from_teacher: the student's {_described(student, path)} does not fit the "
@@ -108,6 +102,19 @@ class StartFromTeacher:
                     f'{"; ".join(misfits[:3])}{" …" * (len(misfits) > 3)}; leave it out, or name parts '
                     'that fit'
                 )
+
+    def _pair(
+        self, name: str, ours: Mapping[str, Tensor], other: str, theirs: Mapping[str, Tensor]
+    ) -> str:
+        """Have a weight start as another of the teacher; says why, if it cannot."""
+        if other not in theirs:
+            return f'{name}: the teacher has no {other}'
+        own, value = ours[name], theirs[other]
+        if own.shape != value.shape and self._rows(name, own, value) is None:
+            shapes = tuple(own.shape), tuple(value.shape)
+            return f'{name}: {shapes[0]} in the student, {shapes[1]} in the teacher'
+        self._weights[name] = other
+        return ''
 
     def __bool__(self) -> bool:
         return bool(self.parts)
@@ -117,31 +124,26 @@ class StartFromTeacher:
         """Give the student its weights."""
         ours, theirs = student.state_dict(), teacher.state_dict()
         for name, other in self._weights.items():
-            ours[name].copy_(self._value(name, ours[name], theirs[other]))
+            own, value = ours[name], theirs[other]
+            rows = self._rows(name, own, value)
+            own.copy_(value if rows is None else put_keypoints(value, own, *rows))
         print_log(
             f'distillation: {len(self._weights)} of the {len(ours)} weights of the student start from '
             f"the teacher's: {', '.join(self.parts)}",
             'current',
         )
 
-    def _value(self, name: str, own: Tensor, found: Tensor) -> Tensor:
-        rows = self._rows(name, own, found)
-        if rows is None:
-            return found
-        axis, to_rows, from_rows = rows
-        return put_keypoints(found, own, axis, from_rows, to_rows)
-
-    def _fits(self, name: str, own: Tensor, found: Tensor) -> bool:
-        return own.shape == found.shape or self._rows(name, own, found) is not None
-
     def _rows(self, name: str, own: Tensor, found: Tensor) -> tuple[int, Tensor, Tensor] | None:
-        """Where rows are keypoints, which the two models have others of: axis, student's, teacher's."""
+        """Axis, teacher's and student's rows of a weight whose rows are keypoints, if they differ."""
         axis = keypoint_axis(name)
         if self._joints is None or axis is None or own.ndim != found.ndim:
             return None
         sizes = list(own.shape), list(found.shape)
         counts = tuple(size.pop(axis) for size in sizes)
-        return (axis, *self._joints) if counts == self._keypoints and sizes[0] == sizes[1] else None
+        if counts != self._keypoints or sizes[0] != sizes[1]:
+            return None
+        ours, theirs = self._joints
+        return axis, theirs, ours
 
 
 def _weights_of(role: str, state: Mapping[str, Tensor], path: str) -> dict[str, str]:

@@ -146,9 +146,7 @@ class TopdownDistiller(TopdownPoseEstimator):
         keypoint_pairs: Sequence[tuple] | None,
     ) -> None:
         """What the two share, and whether the losses can compare it."""
-        heads = {
-            role: innermost(getattr(model, 'head', nn.Identity())) for role, model in self._sides
-        }
+        heads = {role: innermost(model.head) for role, model in self._sides}
         for head in heads.values():
             adapter_of(head)
         self._inputs = TeacherInputs(self, self.teacher)
