@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from mmpose_sdpose.configs import read_config
+from mmpose_sdpose.models import DeviceAugmentation
 
 import numpy as np
 import pytest
@@ -122,6 +123,16 @@ def test_losses_of_every_cycle_by_hand_with_weights_per_joint():
     assert len([name for name in losses if 'loss' in name]) == 4
 
 
+def test_logits_begin_small_whatever_the_rest_of_the_head_begins_with():
+    xavier = dict(type='Xavier', layer='Linear', distribution='uniform')
+    model, inputs, samples = model_and_batch(init_cfg=xavier)
+    assert 0.0009 < model.head.mlp[-1].weight.std() < 0.0011
+    assert not model.head.mlp[-1].bias.any()
+    assert model.head.mct.encoder.layers[0].attn.qkv.weight.std() > 0.05
+    x, y = model.head(model.extract_feat(inputs))
+    assert x.std() < 0.01 and y.std() < 0.01
+
+
 def test_losses_fall():
     model, inputs, samples = model_and_batch(num_cycles=2, depth=2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
@@ -134,6 +145,30 @@ def test_losses_fall():
         optimizer.step()
         values.append(total.item())
     assert values[-1] < values[0] / 2
+
+
+def test_targets_made_where_the_images_are_train_it():
+    model, _, _ = model_and_batch()
+    metainfo = dict(from_file='configs/_base_/datasets/coco.py')
+    make = DeviceAugmentation(SIMCC_CODEC, metainfo, mean=[0.0] * 3, std=[1.0] * 3)
+    points = torch.rand(2, 17, 2, generator=torch.Generator().manual_seed(0)) * 40 + 20
+    batch = dict(
+        inputs=torch.zeros(2, 3, 80, 80, dtype=torch.uint8),
+        keypoints=points,
+        keypoints_visible=torch.ones(2, 17),
+        bbox=torch.tensor([[20.0, 20.0, 60.0, 60.0]] * 2),
+    )
+    data = make(batch, training=True)
+    samples = data['data_samples']
+    output = torch.zeros(2, 17, 112)
+    weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in samples])
+    expected = sum(
+        divergence(axis, targets(samples, name), weights)
+        for name, axis in zip('xy', model.head.raw(output))
+    )
+    losses = model.head.losses_of(output, model.head.target_of(samples), weights)
+    torch.testing.assert_close(losses['simcc'], expected)
+    assert set(model.loss(data['inputs'], samples)) == {'loss_simcc_cycle1', 'acc_pose'}
 
 
 def test_prediction_runs_one_cycle_whatever_training_does():
