@@ -18,7 +18,7 @@ _WRONG = {
     'where it is not labelled',
     'nested': 'has nested keypoints, {value}: wanted is one flat list x, y, visibility, x, y, …',
     'count': 'has {value:g} keypoints, the data set expects {expected}: use the config for this data, '
-    'or give the data set its metainfo',
+    'or give the data set its metainfo, and a KeypointConverter where the model has other keypoints',
     'category': 'has {value} as category_id: wanted is the whole number of one of the categories',
     'area value': 'has {value} as area: wanted is a number',
     'image id': 'has {value} as image_id: MMPose finds images by whole numbers, so write the number',
