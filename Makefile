@@ -8,6 +8,7 @@
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
 SHELL := bash
 PYTHON ?= python3
+PHOTO ?= docs/walk.jpg
 VENV ?= .venv
 PY := $(VENV)/bin/python
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -35,7 +36,7 @@ $(VENV)/.package: $(VENV)/.requirements $(SOURCES)
 	@touch $@
 
 demo: install
-	mim run mmpose_sdpose demo $(if $(PHOTO),--photo "$(PHOTO)")
+	mim run mmpose_sdpose demo --photo "$(PHOTO)"
 
 check: $(VENV)/.requirements
 	$(PY) -m ruff check .

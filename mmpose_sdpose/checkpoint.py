@@ -46,21 +46,27 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).split('\n')[0]
+        reason = _first_sentence(error)
         if 'GLOBAL' in str(error) or 'global' in str(error):
             raise ValueError(
                 f'{path} holds Python objects other than weights and was refused, nothing of it '
                 'was run: get the checkpoint from a source you trust, or save its state dict alone'
             ) from error
-        raise ValueError(f'{path} is truncated or no checkpoint ({reason})') from error
+        raise ValueError(_broken(path, reason)) from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
-        reason = str(error).split('\n')[0]
-        raise ValueError(
-            f'{path} is truncated or no checkpoint ({reason}): copy or download it again'
-        ) from error
+        raise ValueError(_broken(path, _first_sentence(error))) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint')
     return checkpoint
+
+
+def _first_sentence(error: Exception) -> str:
+    """Of what torch says, which may be a page."""
+    return str(error).split('\n')[0].split('. ')[0]
+
+
+def _broken(path: str | Path, reason: str) -> str:
+    return f'{path} is truncated or no checkpoint ({reason}): copy or download it again'
 
 
 def read_any_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def read_any_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         return CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
     except (RuntimeError, EOFError, KeyError, IndexError, pickle.UnpicklingError) as error:
-        raise ValueError(f'{path} is truncated or no checkpoint ({error})') from error
+        raise ValueError(_broken(path, _first_sentence(error))) from error
 
 
 def read_state_dict(path: str | Path) -> dict[str, Any]:

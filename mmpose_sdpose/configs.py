@@ -79,9 +79,15 @@ def read_config(name: str | Path) -> Config:
         FileNotFoundError: If there is none.
         ValueError: If it cannot be read.
     """
-    if '::' in str(name):
-        return get_config(name)
-    path = find_config(name)
+    return get_config(name) if '::' in str(name) else load_config(find_config(name))
+
+
+def load_config(path: str | Path) -> Config:
+    """A config file.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
     try:
         return Config.fromfile(path)
     except Exception as error:  # a config is code, which raises what it likes

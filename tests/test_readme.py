@@ -82,6 +82,7 @@ ELSEWHERE = {
     'pip install ".[runtime]"': 'tests/test_dist.py installs the wheel into a bare environment',
     'pip install .': 'make install does it, tests/mmpose_sdpose/test_commands.py uses it',
     'make install': 'every run of the tests does it first',
+    'source .venv/bin/activate': 'make puts .venv on the path',
     'make demo': 'tests/mmpose_sdpose/test_tools/test_demo.py',
     'make test': 'this',
 }
@@ -106,7 +107,7 @@ def test_every_command_runs_here_or_elsewhere(page, folder, capsys):
         assert program == 'sdpose-runtime', f'nothing runs this command of {page}: {line}'
         assert sdpose_runtime(arguments) == 0
         said = capsys.readouterr()
-        assert '1 frames, 1 people' in said.out + said.err
+        assert '1 frame, 1 person, ' in said.out + said.err
         before, after = (cv2.imread(name) for name in ('docs/walk.jpg', 'out/walk.jpg'))
         assert before.shape == after.shape and (cv2.absdiff(before, after) > 40).any()
 

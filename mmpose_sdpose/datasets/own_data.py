@@ -177,11 +177,11 @@ def _keypoints_of(
 def _find_images(entries: list[dict], folder: Path, path: str | Path) -> dict[str, dict[str, Any]]:
     """By id, each as the file that lies in the folder, with its size; twice the same for one file."""
     there: dict[str, list[Path]] = {}
-    for file in sorted(folder.rglob('*')):
-        there.setdefault(file.name, []).append(file)
+    for each in sorted(folder.rglob('*')):
+        there.setdefault(each.name, []).append(each)
     found: dict[str, dict[str, Any]] = {}
     images: dict[Path, dict[str, Any]] = {}
-    missing = []
+    missing: list[str] = []
     for entry in entries:
         file = _file_of(entry['file_name'], folder, there)
         if file is None:
@@ -443,7 +443,7 @@ def _colour(name: str) -> list[int]:
 
 
 #: Steps of a fine-tuning, and people in one of them.
-STEPS, BATCH = 1200, 16
+STEPS, BATCH = 1500, 16
 
 
 def config_file(

@@ -12,7 +12,7 @@ from .hooks import (
     LossWeightHook,
     SafeCheckpointHook,
 )
-from .packaged_weights import load_packaged_weights
+from .packaged_weights import load_from_package
 from .resume import newest_checkpoint
 
 __all__ = [
@@ -26,6 +26,6 @@ __all__ = [
     'EpochSeedHook',
     'LossWeightHook',
     'SafeCheckpointHook',
-    'load_packaged_weights',
+    'load_from_package',
     'newest_checkpoint',
 ]

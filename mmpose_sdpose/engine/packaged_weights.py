@@ -11,8 +11,10 @@ WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
 
 
 @CheckpointLoader.register_scheme(prefixes=PACKAGED)
-def load_packaged_weights(filename: str, map_location: Any = None) -> dict[str, Any]:
+def load_from_package(filename: str, map_location: Any = None) -> dict[str, Any]:
     """Weights that come with the package: ``mmpose_sdpose://NAME.pth`` wherever a checkpoint goes.
+
+    MMEngine prints what follows ``load_from_`` in this name: "by package backend".
 
     Raises:
         FileNotFoundError: If the package has no weights of that name; lists those it has.

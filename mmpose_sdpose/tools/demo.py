@@ -61,7 +61,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--train', type=int, default=3000, help='training images (%(default)s)')
     parser.add_argument('--val', type=int, default=300, help='held-out images (%(default)s)')
     parser.add_argument('--epochs', type=int, help='default: those of the config')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.epochs is not None and args.epochs < 1:
+        parser.error(f'--epochs ({args.epochs}) must be at least 1')
+    return args
 
 
 class StepFailed(Exception):
@@ -89,6 +92,7 @@ class Demo:
         pictures = [self.look_at_photo()]
         CONSOLE.rule('2/4  data: drawn people, alone and facing the camera')
         self.make_data()
+        CONSOLE.print('testing what is known before: mean pose, packaged weights, untrained head')
         floors = {
             'mean pose': self.mean_pose(),
             'packaged weights': self.test('packaged', *PACKAGED),
@@ -220,6 +224,8 @@ def main() -> int:
         Demo(parse_args()).run()
     except (StepFailed, OSError) as error:
         return fail('demo', error)
+    except KeyboardInterrupt:
+        return fail('demo', 'stopped; the same command goes on where this one was', 130)
     return 0
 
 

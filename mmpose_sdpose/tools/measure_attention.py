@@ -18,6 +18,7 @@ from typing import Any
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.checkpoint import load_weights
 from mmpose_sdpose.configs import read_config, read_metainfo
+from mmpose_sdpose.datasets.checks import check_data, raise_errors
 from mmpose_sdpose.evaluation.attention_share import AttentionShare, measure_attention
 from mmpose_sdpose.tools.console import fail, progress_bar
 
@@ -45,6 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--radius', type=float, default=0.2, help='in torso lengths of the person (%(default)s)'
     )
     parser.add_argument('--csv', type=Path, metavar='FILE', help='also write the numbers here')
+    parser.add_argument('--force', action='store_true', help='overwrite an existing --csv')
     parser.add_argument(
         '--device', choices=devices, default=devices[-1], help='(here: %(default)s)'
     )
@@ -54,6 +56,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'{args.models[-1]} has no checkpoint: say CONFIG CHECKPOINT of each model')
     if args.people < 1:
         parser.error(f'--people ({args.people}) must be at least 1')
+    if args.csv is not None and args.csv.exists() and (args.csv.is_dir() or not args.force):
+        parser.error(f'{args.csv} exists: choose another name, or say --force for a file')
     return args
 
 
@@ -64,6 +68,8 @@ def main(argv: list[str] | None = None) -> int:
         with progress_bar() as progress:
             for config, checkpoint in zip(args.models[::2], args.models[1::2]):
                 name = f'{Path(config).stem}, {Path(checkpoint).stem}'
+                if name in found:  # epoch_20.pth of another run
+                    name = f'{Path(config).stem}, {checkpoint}'
                 found[name] = _measure(args, config, checkpoint, progress)
         if args.csv is not None:
             _write(args.csv, found, args.radius)
@@ -80,17 +86,21 @@ def _measure(
 ) -> list[AttentionShare]:
     config = read_config(name)
     config.merge_from_dict(args.cfg_options)
+    metainfo = read_metainfo(config)
+    config.test_dataloader.dataset.bbox_file = None
+    config.test_evaluator = []  # their file may be another, and nothing is compared
+    raise_errors(check_data(config, ['test']))
     init_default_scope(config.get('default_scope', 'mmpose'))
     model = MODELS.build(config.model)
     load_weights(model, checkpoint)
     model.to(args.device).eval()
     people = _people(config, args.people, progress)
-    return measure_attention(model, people, read_metainfo(config), args.radius)
+    return measure_attention(model, people, metainfo, args.radius)
 
 
 def _people(config: Config, most: int, progress: Progress) -> Iterator[dict[str, Any]]:
     """People as the config's test pipeline packs them, in their annotated boxes."""
-    dataset = DATASETS.build(dict(config.test_dataloader.dataset, bbox_file=None))
+    dataset = DATASETS.build(config.test_dataloader.dataset)
     count = min(most, len(dataset))
     for index in progress.track(range(count), description=f'{count} people'):
         yield dataset[index]

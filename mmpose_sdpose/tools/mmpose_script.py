@@ -63,7 +63,9 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
             script.main()
         except KeyboardInterrupt:
             return fail(tool, report.interrupted(), 130)
-        except (OSError, ValueError, FloatingPointError) as error:
+        except Exception as error:
+            if _reads_config(error):
+                return fail(tool, f'the config cannot be read: {type(error).__name__}: {error}')
             if not _is_meant(error):
                 raise
             return fail(tool, error)
@@ -72,8 +74,16 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
     return 0
 
 
+def _reads_config(error: Exception) -> bool:
+    """Whether it comes from the user's own config, which is code and raises what it likes."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return any(frame.f_code is Config.fromfile.__code__ for frame in frames)
+
+
 def _is_meant(error: Exception) -> bool:
     """Whether this package raised it, to say what the user is to do: no traceback says more."""
+    if not isinstance(error, (OSError, ValueError, FloatingPointError)):
+        return False
     *_, (frame, _) = walk_tb(error.__traceback__)
     return frame.f_globals.get('__name__', '').startswith('mmpose_sdpose.')
 

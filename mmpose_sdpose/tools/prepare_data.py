@@ -155,23 +155,17 @@ def learning_rate(name: str, weights: str | None) -> float:
     return recipe.optim_wrapper.optimizer.lr * math.sqrt(fewer)
 
 
-def check_files(args: argparse.Namespace, names: list[str]) -> None:
-    """Before all images are looked at: whether the files can be written, and the weights are there.
+def check_files(out: Path, names: list[str], force: bool) -> None:
+    """Before all images are looked at: whether the files can be written.
 
     Raises:
         OSError: If not.
     """
-    if args.out.exists() and not args.out.is_dir():
-        raise NotADirectoryError(f'{args.out} is a file: name another folder with --out')
-    there = [name for name in names if (args.out / name).exists()]
-    if there and not args.force:
-        raise FileExistsError(
-            f'{args.out} has {", ".join(there)} already: replace them with --force'
-        )
-    if args.weights and '://' not in args.weights and not Path(args.weights).is_file():
-        raise FileNotFoundError(
-            f'no checkpoint at {args.weights}: name one with --weights, or None'
-        )
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f'{out} is a file: name another folder with --out')
+    there = [name for name in names if (out / name).exists()]
+    if there and not force:
+        raise FileExistsError(f'{out} has {", ".join(there)} already: replace them with --force')
 
 
 def write(out: Path, texts: dict[str, str]) -> None:
@@ -191,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     name = args.out.resolve().name
     keypoints, base, config = (f'{name}{end}.py' for end in ('_keypoints', '_base', ''))
     try:
-        check_files(args, ['train.json', 'val.json', keypoints, base, config])
+        check_files(args.out, ['train.json', 'val.json', keypoints, base, config], args.force)
         texts = {base: base_config(args.config, args.weights)}
         lr = learning_rate(args.config, args.weights)
         parts = read_parts(args)

@@ -87,7 +87,7 @@ def main() -> int:
         if args.list:
             return show(jobs)
         return run(args, study, scale, jobs)
-    except (FileNotFoundError, ValueError, KeyError, CannotMeasure) as error:
+    except (OSError, ValueError, KeyError, CannotMeasure) as error:
         return fail('studies', error, 2)
     except KeyboardInterrupt:
         return fail('studies', 'stopped; the same command goes on where this one was', 130)
@@ -111,6 +111,7 @@ def show(jobs: list[Job]) -> int:
 def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -> int:
     CONSOLE.rule(f'{study.title}: {scale.name}')
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
+    args.out.mkdir(parents=True, exist_ok=True)  # fails now if it cannot be
     raise_errors(check_data(jobs[0].config, ['train', 'val']))
     floor = mean_pose(jobs[0])
     threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)

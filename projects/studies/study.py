@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from mmengine.config import Config
+from mmpose_sdpose.configs import load_config
 
 #: A string option that begins so names a run, whose checkpoint goes in its place.
 CHECKPOINT_OF = 'run:'
@@ -115,7 +115,7 @@ def read_study(name: str) -> Study:
         raise FileNotFoundError(
             f'no study {name}: neither a file nor one of {", ".join(files)}{hint}'
         )
-    content = Config.fromfile(path).to_dict()
+    content = load_config(path).to_dict()
     missing = [key for key in ('title', 'question', 'runs', 'scales') if key not in content]
     if missing:
         raise ValueError(f'{path} is no study: it has no {", ".join(missing)}')

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from mmpose_sdpose.configs import build_model, read_config
-from mmpose_sdpose.engine import load_packaged_weights
+from mmpose_sdpose.engine import load_from_package
 from mmpose_sdpose.tools import export_onnx
 
 import cv2
@@ -105,7 +105,7 @@ def models(tmp_path_factory):
             torch.manual_seed(0)
             model = build_model(config).eval()
             if config == HEATMAPS:
-                weights = load_packaged_weights(WEIGHTS)['state_dict']
+                weights = load_from_package(WEIGHTS)['state_dict']
                 model.load_state_dict({key: value.float() for key, value in weights.items()})
             torch.save(dict(state_dict=model.state_dict()), folder / 'weights.pth')
             command = [config, str(folder / 'weights.pth'), str(folder / 'model.onnx')]

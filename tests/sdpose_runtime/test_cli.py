@@ -156,7 +156,14 @@ def test_nothing_below_the_threshold_is_drawn(folder, capsys, own, options):
     np.testing.assert_array_equal(cv2.imread(str(picture)), person(40, 60))
     said = capsys.readouterr().err
     assert said.startswith('runtime: no keypoint was drawn: the best one scores ')
-    assert 'less than the threshold (1000): choose a lower --threshold' in said
+    assert 'than the threshold (1000): choose a lower --threshold, or, where nobody fills' in said
+
+
+def test_with_boxes_no_detector_is_proposed(folder, capsys):
+    pose_file(folder / 'model.onnx', threshold=1000)
+    (folder / 'boxes.json').write_text('[{"image_id": 1, "bbox": [10, 10, 60, 60]}]')
+    assert run(folder, folder / 'images' / '001.png', '--boxes', folder / 'boxes.json') == 0
+    assert capsys.readouterr().err.endswith('choose a lower --threshold\n')
 
 
 def test_a_broken_image_is_reported_and_passed_over(folder, capsys):
@@ -414,7 +421,7 @@ class TestWhatIsNoNumber:
         options = ['--boxes', folder / 'boxes.json', '--json']
         assert run(folder, folder / 'images' / '002.png', *options) == 1
         assert [entry['bbox'][0] for entry in results(folder)] == [0, 40, 60]
-        assert capsys.readouterr().out.startswith('1 frames, 3 people, ')
+        assert capsys.readouterr().out.startswith('1 frame, 3 people, ')
 
     def test_from_a_clip_that_is_followed_and_smoothed(self, folder, clip, capsys, monkeypatch):
         original, calls = PoseModel.__call__, []

@@ -85,9 +85,11 @@ def test_the_mean_pose_of_crowdpose(photos, tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['absent'], 'studies: no study absent: neither a file nor one of backbones, cycles'),
+        (['absent'], 'studies: no study absent: neither a file nor one of across, backbones'),
         (['cycles', '--scale', 'huge'], 'studies: no scale huge; cycles has micro, photos, small'),
         (['cycles', '--only', 'x'], 'studies: cycles has no run x; it has tokenpose'),
+        (['cycles', '--out', 'a_file/x'], 'studies: [Errno 20] Not a directory'),
+        (['a_file.py'], 'studies: a_file.py is no config that can be read: SyntaxError'),
         (['cycles', '--seeds', '0'], '--seeds (0) must be at least 1'),
         (['cycles', '--epochs', '0'], '--epochs (0) must be at least 1'),
         (['peers', '--epochs', '3'], 'studies: 1.5 epochs: choose --epochs so that each run'),
@@ -96,6 +98,8 @@ def test_the_mean_pose_of_crowdpose(photos, tmp_path):
 )
 def test_what_cannot_be_run_is_said(workspace, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(workspace)
+    for name in ('a_file', 'a_file.py'):
+        Path(name).write_text('study = (')
     monkeypatch.setattr(sys, 'argv', ['studies', *arguments])
     assert exit_code() == 2
     assert message in capsys.readouterr().err

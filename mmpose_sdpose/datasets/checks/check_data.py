@@ -20,12 +20,16 @@ from .ground_truth import check_truth
 from .images import check_images
 from .mixtures import check_mixture
 from .people import describe_categories, describe_nobody, describe_people
+from .person_crops import check_person_crops
 from .settings import (
     check_metainfo,
     check_model,
     check_save_best,
     count_keypoints,
     inner_datasets,
+    keypoints_given,
+    metrics_of,
+    student_of,
     type_name,
 )
 
@@ -53,9 +57,12 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
         if isinstance(loader, dict) and isinstance(loader.get('dataset'), dict)
     }
     findings = list(_check_weights(cfg))
-    findings += check_model(cfg, datasets) if cfg.get('model') else []
+    if cfg.get('model'):
+        findings += check_model(cfg, datasets)
+        with_data = {stage: loaders[stage] for stage in datasets}
+        findings += check_person_crops(*student_of(cfg.model), with_data)
     if 'val' in datasets and 'train' in datasets:
-        findings += check_save_best(cfg, _metrics(cfg, 'val'))
+        findings += check_save_best(cfg, metrics_of(cfg, 'val'))
     source = cfg.get('data_source')
     origin = f'; the data comes from {source}' if source else ''
     for stage, dataset in datasets.items():
@@ -65,7 +72,8 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
             findings += _check_leaf(leaf, origin)
         findings += _check_batch(loaders[stage], dataset, leaves, f'{stage}_dataloader')
         if stage != 'train':
-            for metric in _metrics(cfg, stage):
+            for metric in metrics_of(cfg, stage):
+                findings += _check_converted(metric, dataset, leaves, f'{stage}_evaluator')
                 findings += _check_metric(metric, leaves, f'{stage}_evaluator', origin)
     return list(dict.fromkeys(findings))
 
@@ -233,11 +241,21 @@ def _count(leaf: Leaf) -> int:
     return min(people, abs(indices) if isinstance(indices, int) else len(indices))
 
 
-def _metrics(cfg: Config, stage: str) -> list[dict[str, Any]]:
-    evaluator = cfg.get(f'{stage}_evaluator') or []
-    if isinstance(evaluator, dict):
-        evaluator = evaluator.get('metrics', [evaluator])
-    return [metric for metric in evaluator if isinstance(metric, dict)]
+def _check_converted(
+    metric: dict[str, Any], dataset: dict[str, Any], leaves: list[Leaf], place: str
+) -> Iterator[Finding]:
+    """Whether a metric compares people as the test pipeline has converted them."""
+    kind, converts = type_name(metric), metric.get('pred_converter') or metric.get('gt_converter')
+    given = keypoints_given(dataset)
+    written = {leaf.num_keypoints for leaf in leaves if leaf.num_keypoints is not None}
+    if kind not in ('CocoMetric', 'MeanOKS') or converts or not (given and written):
+        return
+    if not written & given:
+        yield Finding(
+            f'{kind} in {place} compares with the annotations as they are written, and their '
+            f'{some(sorted(written))} keypoints are converted to {some(sorted(given))}: '
+            'take PCKAccuracy, which compares with the converted ones'
+        )
 
 
 def _check_metric(

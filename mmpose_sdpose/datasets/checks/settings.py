@@ -24,6 +24,9 @@ _OF_TARGETS = (
 )
 #: How the heads of this package and MMPose call the number of their keypoints.
 _KEYPOINTS = ('out_channels', 'num_joints', 'num_keypoints')
+_DATA = dict(train='the training', val='the validation', test='the test')
+#: With one of these, CocoMetric compares other keypoints than those of the data.
+_CONVERTERS = ('pred_converter', 'gt_converter')
 _COCO_NAMES = [
     'AP',
     'AP .5',
@@ -65,7 +68,7 @@ def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Fi
     Args:
         datasets: Data set config of each stage that runs.
     """
-    where, model = _student(cfg.model)
+    where, model = student_of(cfg.model)
     head = model.get('head') or {}
     codec = head.get('decoder')
     top_down = cfg.get('data_mode', 'topdown') == 'topdown'
@@ -79,11 +82,12 @@ def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Fi
                 yield from _check_affine(step, codec, place, f'{where}.head.decoder')
             if type_name(step) == 'GenerateTarget':
                 yield from _check_encoder(step, codec, place, f'{where}.head.decoder')
-    if 'train' in datasets:
-        yield from _check_keypoints(datasets['train'], head, f'{where}.head')
+        metrics = metrics_of(cfg, stage) if stage != 'train' else []
+        if not any(metric.get(name) for metric in metrics for name in _CONVERTERS):
+            yield from _check_keypoints(dataset, head, f'{where}.head', stage)
 
 
-def _student(model: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def student_of(model: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """What is trained or tested, and where the config has it; of a distillation, the student."""
     student = model.get('student')
     if isinstance(student, str):
@@ -119,8 +123,21 @@ def _check_encoder(
 ) -> Iterator[Finding]:
     encoders = step.get('encoder', [])
     encoders = [encoders] if isinstance(encoders, dict) else list(encoders)
-    if not encoders:
-        return
+    if encoders:
+        yield from check_targets(encoders, codec, f'GenerateTarget.encoder in {place}', decoder)
+
+
+def check_targets(
+    encoders: Sequence[dict[str, Any]], codec: dict[str, Any], place: str, decoder: str
+) -> Iterator[Finding]:
+    """Whether what makes the targets is what the head reads its own output with.
+
+    Args:
+        encoders: Configs of codecs; of several, one is enough.
+        codec: The head's.
+        place: Where the config has the encoders.
+        decoder: Where it has the head's.
+    """
     differing = [
         [name for name in _OF_TARGETS if _value(encoder, name) != _value(codec, name)]
         for encoder in encoders
@@ -129,7 +146,7 @@ def _check_encoder(
         return
     name = differing[0][0]
     yield Finding(
-        f'the targets are made by another codec than the model has: GenerateTarget.encoder in {place} '
+        f'the targets are made by another codec than the model has: {place} '
         f'has {name} {_size(encoders[0].get(name))}, {decoder} has {_size(codec.get(name))}; it would '
         'learn the wrong targets, so say the same in both'
     )
@@ -144,8 +161,16 @@ def _size(value: Any) -> str:
     return 'x'.join(map(str, value)) if isinstance(value, (list, tuple)) else repr(value)
 
 
+def metrics_of(cfg: Config, stage: str) -> list[dict[str, Any]]:
+    """The metrics of ``val`` or ``test``."""
+    evaluator = cfg.get(f'{stage}_evaluator') or []
+    if isinstance(evaluator, dict):
+        evaluator = evaluator.get('metrics', [evaluator])
+    return [metric for metric in evaluator if isinstance(metric, dict)]
+
+
 def _check_keypoints(
-    dataset: dict[str, Any], head: dict[str, Any], where: str
+    dataset: dict[str, Any], head: dict[str, Any], where: str, stage: str
 ) -> Iterator[Finding]:
     name = next((name for name in _KEYPOINTS if isinstance(head.get(name), int)), None)
     kinds = keypoints_given(dataset)
@@ -153,7 +178,7 @@ def _check_keypoints(
     channels = 3 if head['decoder'].get('heatmap_type') == 'combined' else 1
     if name and kinds and head[name] not in (kind * channels for kind in kinds):
         yield Finding(
-            f'{where}.{name} is {head[name]}, but people of the training data have '
+            f'{where}.{name} is {head[name]}, but people of {_DATA[stage]} data have '
             f'{some(sorted(kinds))} keypoints: say the same in both, or convert the data with a '
             'KeypointConverter'
         )

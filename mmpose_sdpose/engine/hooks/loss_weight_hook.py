@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpose.registry import HOOKS
 
+from ...arguments import check_weights
 from .plain_model import plain_model
 
 
@@ -27,7 +29,7 @@ class LossWeightHook(Hook):
             ``until``, in epochs.
 
     Raises:
-        ValueError: If a schedule cannot be; from the run, if the distiller has no such loss.
+        TypeError, ValueError: If a schedule cannot be; from the run, if the distiller has no such loss.
 
     Examples:
         >>> from mmpose_sdpose.engine.hooks import LossWeightHook
@@ -39,6 +41,8 @@ class LossWeightHook(Hook):
     """
 
     def __init__(self, schedules: dict[str, dict]) -> None:
+        if not isinstance(schedules, Mapping):
+            raise TypeError(f'schedules ({schedules!r}) must be a dict: a loss -> its schedule')
         for name, schedule in schedules.items():
             _check(name, schedule)
         self.schedules = schedules
@@ -85,8 +89,12 @@ _OPTIONAL = {'constant': {'start'}, 'linear': {'start', 'begin'}, 'cosine': {'st
 
 
 def _check(name: str, schedule: dict) -> None:
+    if not isinstance(schedule, Mapping):
+        raise TypeError(
+            f"the schedule of {name} ({schedule!r}) must be a dict: dict(type='linear', end=0, until=9)"
+        )
     kind = schedule.get('type')
-    if kind not in _NEEDED:
+    if kind not in list(_NEEDED):
         raise ValueError(f'the schedule of {name} is {kind!r}: choose from {sorted(_NEEDED)}')
     given = set(schedule) - {'type'}
     if _NEEDED[kind] - given or given - _NEEDED[kind] - _OPTIONAL[kind]:
@@ -94,6 +102,8 @@ def _check(name: str, schedule: dict) -> None:
             f'the {kind} schedule of {name} has {sorted(given)}: it needs {sorted(_NEEDED[kind])} and '
             f'may have {sorted(_OPTIONAL[kind])}'
         )
+    for option in given:  # factors, and epochs
+        check_weights(**{f'the {option} of the schedule of {name}': schedule[option]})
     if kind != 'constant' and schedule['until'] <= schedule.get('begin', 0):
         raise ValueError(
             f'the schedule of {name} ends at epoch {schedule["until"]}, not after it begins '

@@ -127,7 +127,8 @@ class DeviceAugmentation(PoseDataPreprocessor):
         if 'keypoints' not in data:
             return super().forward(data, training)
         batch = self.cast_data({key: _stacked(values) for key, values in data.items()})
-        with torch.no_grad():
+        # Half precision, which batches of --amp are in here, would move keypoints by up to a pixel.
+        with torch.no_grad(), torch.autocast(batch['inputs'].device.type, enabled=False):
             images, points, visible = self.augment(
                 batch['inputs'], batch['keypoints'], batch['keypoints_visible'], batch['bbox']
             )

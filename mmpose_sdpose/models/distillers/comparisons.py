@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any
@@ -85,18 +85,24 @@ def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, C
     """The loss of a config, and what it compares.
 
     Raises:
-        TypeError, ValueError: If it compares what is not known, or does not say which module.
+        TypeError, ValueError: If it is no loss, has unknown options, compares what is not known, or does
+            not say which module.
     """
     config = dict(config)
-    compared = _compared(name, config)
+    _check_name(name)
+    kind = _class_of(name, config['type'])
+    compared = _compared(name, kind, config)
+    chosen = 'weights' in config
     weights = config.pop('weights', 'labels')
     if weights not in WEIGHTS:
         raise ValueError(f'losses.{name}: weights ({weights!r}) must be one of {list(WEIGHTS)}')
     quantities = {role: getattr(compared, role) for role in ROLES}
+    options = {option for names in quantities.values() for option in _options(names)}
     given = {role: _take_options(role, quantities[role], config) for role in ROLES}
-    for option in {option for names in quantities.values() for option in _options(names)}:
+    for option in options:
         config.pop(option, None)
-    loss = MODELS.build(config)
+    _check_options(name, kind, config, options)
+    loss = _build(name, config)
     requests = {
         role: tuple(
             _request(name, role, quantity, given[role], loss) for quantity in quantities[role]
@@ -104,19 +110,77 @@ def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, C
         for role in ROLES
     }
     count = len(requests['student']) + len(requests['teacher'])
+    weighted = _takes_weights(loss, count)
+    if chosen and weights != 'all':
+        _check_weights_used(name, weights, loss, weighted)
     return loss, Comparison(
-        requests['student'],
-        requests['teacher'],
-        compared.in_heatmaps,
-        weights,
-        _takes_weights(loss, count),
+        requests['student'], requests['teacher'], compared.in_heatmaps, weights, weighted
     )
 
 
-def _compared(name: str, config: dict[str, Any]) -> Several:
+def _check_name(name: str) -> None:
+    """Names of losses become names of modules, and of lines in the log."""
+    if not isinstance(name, str) or not name or '.' in name or hasattr(nn.ModuleDict(), name):
+        raise ValueError(
+            f'losses has a loss named {name!r}, which no module can be named: give it another name, a '
+            'word without dots, as the log shows it after loss_distill_'
+        )
+
+
+def _class_of(name: str, kind: Any) -> Callable[..., nn.Module]:
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    if callable(found):
+        return found
+    losses = [known for known in MODELS.module_dict if known.endswith('Loss')]
+    raise ValueError(
+        f'losses.{name}: {kind!r} is no registered loss; custom_imports names modules with your own'
+        f'{near(str(kind), losses)}'
+    )
+
+
+def _check_options(
+    name: str, kind: Callable[..., nn.Module], config: Mapping[str, Any], options: set[str]
+) -> None:
+    """Whether the loss knows what is left of its config."""
+    parameters = signature(kind).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    sided = [f'{role}_{option}' for role in ROLES for option in options]
+    known = [*parameters, 'on', 'weights', *options, *sided]
+    for option in config:
+        if option not in (*parameters, 'type'):
+            raise TypeError(
+                f'losses.{name}: a {kind.__name__} has no option {option!r}{near(option, known)}'
+            )
+
+
+def _build(name: str, config: dict[str, Any]) -> nn.Module:
+    try:
+        loss = MODELS.build(config)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f'losses.{name}: {error}') from error
+    if not isinstance(loss, nn.Module):
+        raise TypeError(
+            f'losses.{name}: a {type(loss).__name__} is no torch.nn.Module, as losses are'
+        )
+    return loss
+
+
+def _check_weights_used(name: str, weights: str, loss: nn.Module, weighted: bool) -> None:
+    """Weights that are asked for must count: MMPose's losses take and ignore them by default."""
+    kind = type(loss).__name__
+    if not weighted:
+        raise ValueError(
+            f'losses.{name}: a {kind} takes no weights of joints: leave weights={weights!r} out'
+        )
+    if not getattr(loss, 'use_target_weight', True):
+        raise ValueError(
+            f'losses.{name}: a {kind} ignores weights={weights!r}: set use_target_weight=True besides'
+        )
+
+
+def _compared(name: str, kind: Callable[..., nn.Module], config: dict[str, Any]) -> Several:
     """By ``on`` in the config, which is taken out, or ``compares`` of the class, or the key."""
-    kind = config['type']
-    kind = MODELS.get(kind) if isinstance(kind, str) else kind
     on, said = config.pop('on', None), getattr(kind, 'compares', None)
     quantities = {quantity.name for quantity in all_quantities()}
     known = {*SEVERAL, *quantities}
@@ -126,11 +190,14 @@ def _compared(name: str, config: dict[str, Any]) -> Several:
         )
     if isinstance(on, Mapping):
         return _several(name, on, quantities)
-    compared = on or said or name
-    if compared not in known:
-        raise ValueError(
-            f'losses.{name} compares {compared!r}, unknown{near(str(compared), known)}'
+    if on is not None and not isinstance(on, str):
+        raise TypeError(
+            f"losses.{name}: on ({on!r}) must be a quantity, on='coordinates', or some of each side: "
+            "dict(student=['coordinates'], teacher=['heatmaps'])"
         )
+    compared = (said or name) if on is None else on
+    if compared not in known:
+        raise ValueError(f'losses.{name} compares {compared!r}, unknown{near(compared, known)}')
     # Said by ``on``, a quantity is that quantity: scores with scores.
     if compared in SEVERAL and (on is None or on not in quantities):
         return SEVERAL[compared]
@@ -139,8 +206,12 @@ def _compared(name: str, config: dict[str, Any]) -> Several:
 
 def _several(name: str, on: Mapping[str, Any], known: set[str]) -> Several:
     sides = {role: on.get(role, ()) for role in ROLES}
-    sides = {r: (names,) if isinstance(names, str) else tuple(names) for r, names in sides.items()}
-    if set(on) - set(ROLES) or not all(sides.values()):
+    sides = {r: [names] if isinstance(names, str) else names for r, names in sides.items()}
+    named = all(
+        isinstance(names, (list, tuple)) and names and all(isinstance(one, str) for one in names)
+        for names in sides.values()
+    )
+    if set(on) - set(ROLES) or not named:
         raise ValueError(
             f'losses.{name}: on ({dict(on)}) must name quantities of both sides: '
             "dict(student=['coordinates'], teacher=['heatmaps'])"
@@ -148,7 +219,7 @@ def _several(name: str, on: Mapping[str, Any], known: set[str]) -> Several:
     for quantity in (*sides['student'], *sides['teacher']):
         if quantity not in known:
             raise ValueError(f'losses.{name} compares {quantity!r}, unknown{near(quantity, known)}')
-    return Several(sides['student'], sides['teacher'])
+    return Several(tuple(sides['student']), tuple(sides['teacher']))
 
 
 def _options(quantities: tuple[str, ...]) -> dict[str, Any]:

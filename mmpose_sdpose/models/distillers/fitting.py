@@ -44,11 +44,21 @@ def try_out(role: str, size: tuple[int, int], run: Callable[[], Side]) -> Side:
     """
     try:
         return run()
-    except (RuntimeError, IndexError, TypeError) as error:
+    except _NOT_RUN as error:
         raise ValueError(
             f'the {role} does not run on images as its decoder says, where the student takes '
             f'{size[0]}x{size[1]} (W x H): {type(error).__name__}: {error}'
         ) from error
+
+
+_NOT_RUN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+)
 
 
 def fit(
@@ -80,6 +90,12 @@ def _check_given(name: str, comparison: Comparison, student: Side, teacher: Side
                 raise ValueError(_lacking(name, request, side, student, teacher)) from None
             except ValueError as error:
                 raise ValueError(f'losses.{name}: {error}') from error
+            except Exception as error:
+                raise ValueError(
+                    f"losses.{name}: the {side.role}'s {request.name} cannot be read "
+                    f'({type(error).__name__}: {error}): mend the function of the quantity, or the '
+                    f'adapter of {type(side.head).__name__}'
+                ) from error
             _check_shape(side, request, value)
 
 
@@ -105,7 +121,7 @@ def _lacking(name: str, request: Request, side: Side, student: Side, teacher: Si
 def _check_shape(side: Side, request: Request, value: Any) -> None:
     """Whether a quantity is what its registered shape says."""
     shapes = find_quantity(request.name).shape
-    values = (value,) if isinstance(value, Tensor) else value
+    values = value if isinstance(value, (tuple, list)) else (value,)
     if not shapes:
         return
     sizes = dict(B=IMAGES, K=side.keypoints)
@@ -159,7 +175,10 @@ def _try(
             f'{"".join(f": {remedy}" for remedy in sorted(remedies))} ({type(error).__name__}: {error})'
         ) from error
     if not isinstance(value, Tensor) or value.ndim:
-        raise ValueError(f'losses.{name}: {kind} gives no single number')
+        raise ValueError(
+            f'losses.{name}: {kind} gives no single number, but {_sizes(value)}: have it average what '
+            'it gives, as a tensor without dimensions'
+        )
 
 
 def _describe(

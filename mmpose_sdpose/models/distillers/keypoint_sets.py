@@ -83,6 +83,11 @@ def shared_joints(
             "models their metainfo (metainfo=dict(from_file='configs/_base_/datasets/coco.py')), to "
             'match them by name, or say keypoint_pairs=[(of the student, of the teacher), …]'
         )
+    if not found and pairs is not None:
+        raise ValueError(
+            'keypoint_pairs is empty, so that student and teacher share no keypoint: name pairs, or '
+            'leave it out, to match keypoints by name'
+        )
     if not found:
         raise ValueError(
             f'student and teacher share no keypoint: {list(student.names or ())} and '

@@ -7,6 +7,7 @@ checkpoint under a key of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,7 +59,8 @@ class MovingAverage:
     """
 
     def __init__(self, momentum: float) -> None:
-        if isinstance(momentum, bool) or not 0 < momentum <= 1:
+        number = isinstance(momentum, Real) and not isinstance(momentum, bool)
+        if not number or not 0 < momentum <= 1:
             raise ValueError(
                 f'ema_momentum ({momentum!r}) is the share of the student in its average: above 0, at '
                 'most 1'
@@ -119,7 +121,12 @@ def restore_state(distiller: TopdownDistiller, state: Mapping[str, Any]) -> None
     if distiller.average is not None:
         wanted['teacher'] = distiller.teacher.state_dict()
     for part, own in wanted.items():
-        found = state.get(part, {})
+        found = state.get(part, {}) if isinstance(state, Mapping) else None
+        if not isinstance(found, Mapping):
+            raise ValueError(
+                f'its distillation state ({part}) is no dict of weights: start from its weights with '
+                'load_from'
+            )
         if faults := list_unusable(found):
             raise ValueError(unusable_weights(f'its distillation state ({part})', faults))
         differing = sorted(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...arguments import check_sizes
 from ..heads import TokenHead
 from ..layers import AttentionMaps, at_least_float32
 from .codecs import heatmap_frame
@@ -179,11 +180,20 @@ def features(
         module: Dotted path, with an index: ``backbone[-1]``, ``backbone.layer3``.
         grid: Rows and columns of tokens (B, N, D): the last rows * columns of them are taken.
     """
+    if grid is not None:
+        _check_grid(side.role, grid)
     if not seen:
         raise ValueError(
             f'the {side.role} did not call its module {module}: name one that its forward does'
         )
     return _as_map(seen[0], f"the {side.role}'s {module}", grid)
+
+
+def _check_grid(role: str, grid: Any) -> None:
+    try:
+        check_sizes(**{f'{role}_grid': grid})
+    except TypeError as error:
+        raise ValueError(f'{error}: rows and columns of the tokens') from error
 
 
 def _as_map(value: Any, what: str, grid: tuple[int, int] | None) -> Tensor:

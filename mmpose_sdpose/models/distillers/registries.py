@@ -95,8 +95,13 @@ def register_quantity(
     """Name a function that reads a quantity off a side; arguments as of :class:`Quantity`.
 
     Raises:
+        TypeError: If no name is given.
         ValueError: If the name is taken.
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            f"the name of a quantity ({name!r}) comes first: @register_quantity('bones')"
+        )
 
     def register(read: Callable[..., Value]) -> Callable[..., Value]:
         taken = _QUANTITIES.get(name)
@@ -115,7 +120,15 @@ def register_adapter(
     """Name a function that reads heads of these classes; the most specific class of a head counts.
 
     Arguments as of :class:`Adapter`. A later one takes the place of an earlier one.
+
+    Raises:
+        TypeError: If no class is given.
     """
+    if not heads or not all(isinstance(head, type) for head in heads):
+        raise TypeError(
+            f'register_adapter{heads!r}: which classes of heads it reads comes first: '
+            '@register_adapter(MyHead)'
+        )
 
     def register(read: Callable) -> Callable:
         _ADAPTERS.update(dict.fromkeys(heads, Adapter(read, method, arguments)))

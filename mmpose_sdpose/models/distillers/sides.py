@@ -14,7 +14,7 @@ from torch import Tensor
 from ..heads import num_keypoints_of
 from .codecs import heatmap_frame
 from .registries import Adapter, Lacking, Quantity, Value, adapter_of, all_quantities, find_quantity
-from .watching import innermost, recorded
+from .watching import NoSuchOutput, innermost, recorded
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Side:
             return quantity.offered(self)
         try:
             self[quantity.name]
-        except (Lacking, ValueError):
+        except Exception:  # whatever is wrong with it, is said where it is asked for
             return False
         return True
 
@@ -124,6 +124,11 @@ def listen(role: str, model: TopdownPoseEstimator, requests: Sequence[Request]) 
     head, heard = innermost(model.head), Heard()
     seen: dict[Request, Any] = {}
     adapter = adapter_of(head)
+    if not hasattr(head, adapter.method):
+        raise ValueError(
+            f'the adapter of {type(head).__name__} reads what its method {adapter.method!r} gives, but '
+            'there is none: register_adapter(…, method=…) names the one that its loss calls once'
+        )
     with ExitStack() as stack:
         outputs = stack.enter_context(recorded(head, adapter.method))
         for request in requests:
@@ -131,7 +136,10 @@ def listen(role: str, model: TopdownPoseEstimator, requests: Sequence[Request]) 
             if watch is not None and request not in seen:
                 watching = _naming(role, request, watch(model, **dict(request.options)))
                 seen[request] = stack.enter_context(watching)
-        yield heard
+        try:
+            yield heard
+        except NoSuchOutput as error:
+            raise ValueError(f"the {role}'s {error}") from error
     if len(outputs) != 1:
         raise RuntimeError(
             f'the {role} called {type(head).__name__}.{adapter.method} {len(outputs)} times in a step '
@@ -143,16 +151,23 @@ def listen(role: str, model: TopdownPoseEstimator, requests: Sequence[Request]) 
 
 @contextmanager
 def _naming(role: str, request: Request, watching: AbstractContextManager) -> Iterator[Any]:
-    """Says of what is watched whose it is, where it cannot be."""
-    try:
-        with watching as seen:
-            yield seen
-    except ValueError as error:
-        raise ValueError(f'{request.name} of the {role}: {error}') from error
+    """Says of what is to be watched whose it is, where it cannot be."""
+    with ExitStack() as stack:
+        try:
+            seen = stack.enter_context(watching)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'{request.name} of the {role}: {error}') from error
+        yield seen
 
 
 def _given(head: BaseHead, adapter: Adapter, output: Any) -> Mapping[str, Any]:
-    given = adapter.read(head, output)
+    try:
+        given = adapter.read(head, output)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'the adapter of {type(head).__name__}, {adapter.read.__name__}, cannot read what '
+            f'{adapter.method} gives: {type(error).__name__}: {error}'
+        ) from error
     if not isinstance(given, Mapping):
         raise ValueError(
             f'the adapter of {type(head).__name__} gives a {type(given).__name__} instead of a dict of '

@@ -125,22 +125,23 @@ class StartFromTeacher:
         )
 
     def _value(self, name: str, own: Tensor, found: Tensor) -> Tensor:
-        if self._by_keypoint(name, own, found):
-            to_rows, from_rows = self._joints
-            return put_keypoints(found, own, keypoint_axis(name), from_rows, to_rows)
-        return found
+        rows = self._rows(name, own, found)
+        if rows is None:
+            return found
+        axis, to_rows, from_rows = rows
+        return put_keypoints(found, own, axis, from_rows, to_rows)
 
     def _fits(self, name: str, own: Tensor, found: Tensor) -> bool:
-        return own.shape == found.shape or self._by_keypoint(name, own, found)
+        return own.shape == found.shape or self._rows(name, own, found) is not None
 
-    def _by_keypoint(self, name: str, own: Tensor, found: Tensor) -> bool:
-        """Whether its rows are keypoints, which the two models have others of."""
+    def _rows(self, name: str, own: Tensor, found: Tensor) -> tuple[int, Tensor, Tensor] | None:
+        """Where rows are keypoints, which the two models have others of: axis, student's, teacher's."""
         axis = keypoint_axis(name)
         if self._joints is None or axis is None or own.ndim != found.ndim:
-            return False
+            return None
         sizes = list(own.shape), list(found.shape)
         counts = tuple(size.pop(axis) for size in sizes)
-        return counts == self._keypoints and sizes[0] == sizes[1]
+        return (axis, *self._joints) if counts == self._keypoints and sizes[0] == sizes[1] else None
 
 
 def _weights_of(role: str, state: Mapping[str, Tensor], path: str) -> dict[str, str]:

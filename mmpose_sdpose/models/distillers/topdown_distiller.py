@@ -22,7 +22,7 @@ from .registries import adapter_of
 from .sides import Request, Side, ask, listen
 from .starting import StartFromTeacher, read_parts
 from .teacher_inputs import TeacherInputs
-from .teachers import Aside, ModelConfig, build_teacher, say_other_crops
+from .teachers import Aside, ModelConfig, build_teacher, building, say_other_crops
 from .watching import find_module, innermost
 
 
@@ -64,6 +64,7 @@ class TopdownDistiller(TopdownPoseEstimator):
 
     Raises:
         FileNotFoundError: If a config or the teacher's weights are not there.
+        OSError: If the teacher's weights cannot be fetched.
         TypeError, ValueError: If an argument is no such thing, the teacher's weights do not fit, or
             student, teacher and losses do not.
 
@@ -108,10 +109,11 @@ class TopdownDistiller(TopdownPoseEstimator):
             raise ValueError('losses is empty: name what the student learns from its teacher')
         parts = read_parts(start_from_teacher)
         student_config = ModelConfig('student', student)
+        student_config.check(exactly=True)
         config = dict(student_config.model)
-        if config.pop('type') != 'TopdownPoseEstimator':
-            raise ValueError('the student must be a TopdownPoseEstimator')
-        super().__init__(**config)
+        del config['type']
+        with building('student'):
+            super().__init__(**config)
         built = {name: build_comparison(name, loss) for name, loss in wanted.items()}
         self.distillation_losses = nn.ModuleDict({name: loss for name, (loss, _) in built.items()})
         self.comparisons = {name: comparison for name, (_, comparison) in built.items()}
@@ -175,9 +177,17 @@ class TopdownDistiller(TopdownPoseEstimator):
             raise TypeError(f"frozen ({names!r}) must be a list of modules' paths: ['backbone']")
         for name in names:
             try:
-                find_module(self, name)[0].requires_grad_(False)
+                module, index = find_module(self, name)
             except (TypeError, ValueError) as error:
                 raise ValueError(f'frozen: {error}') from error
+            if index is not None:
+                raise ValueError(
+                    f'frozen: {name} is a value that a module gives, without weights: name the module, '
+                    f'{name[: name.rindex("[")]}'
+                )
+            module.requires_grad_(False)
+        if names and not any(parameter.requires_grad for parameter in self.parameters()):
+            raise ValueError(f'frozen ({list(names)}) leaves nothing to train: freeze less')
         self.frozen = tuple(names)
 
     def init_weights(self) -> None:

@@ -11,7 +11,7 @@ from mmpose.models import TopdownPoseEstimator
 from mmpose.models.heads import BaseHead
 from torch import Tensor, nn
 
-from ...arguments import near
+from ...arguments import check_counts, near
 from ..heads import TokenHead
 
 
@@ -76,13 +76,17 @@ def module_output(model: nn.Module, module: str, **_: Any) -> Iterator[list[Any]
         handle.remove()
 
 
+class NoSuchOutput(ValueError):
+    """A module gives fewer values than a path counts."""
+
+
 def _one_of(output: Any, index: int | None, path: str) -> Any:
     """A value of an output; a tensor is the only one of its own."""
     values = output if isinstance(output, (tuple, list)) else (output,)
     if index is None:
         return output
     if not -len(values) <= index < len(values):
-        raise ValueError(f'{path}: it gives {len(values)} values, counted from 0')
+        raise NoSuchOutput(f'{path}: it gives {len(values)} values, counted from 0')
     return values[index]
 
 
@@ -99,7 +103,7 @@ def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
         name, index = match[1], int(match[2])
     name = re.sub(r'\[(\d+)\]', r'.\1', name)
     modules = dict(model.named_modules())
-    if name not in modules:
+    if not name or name not in modules:
         names = [known for known in modules if known and known.count('.') <= name.count('.')]
         raise ValueError(f'there is no module {name!r}{near(name, names)}')
     module = modules[name]
@@ -112,11 +116,24 @@ def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
 
 @contextmanager
 def attention_of_layers(model: TopdownPoseEstimator, layers: Sequence[int]) -> Iterator[None]:
-    """Has the first pass through a token encoder compute the attention maps of these layers too."""
+    """Has the first pass through a token encoder compute the attention maps of these layers too.
+
+    Raises:
+        TypeError, ValueError: If they are no layers of it.
+    """
+    if not isinstance(layers, Sequence) or isinstance(layers, str) or not layers:
+        raise TypeError(f'layers ({layers!r}) must be a list of layers, counted from 1')
+    for layer in layers:
+        check_counts(**{'a layer': layer})
     head = innermost(model.head)
     if not isinstance(head, TokenHead):
         yield
         return
+    if max(layers) > head.mct.attention_layout.depth:
+        raise ValueError(
+            f'there is no layer {max(layers)}, the encoder has {head.mct.attention_layout.depth}, '
+            'counted from 1'
+        )
     wanted = list(layers)
 
     def call(original: Callable, tokens: Tensor, position: Tensor, asked: Sequence[int]) -> Any:

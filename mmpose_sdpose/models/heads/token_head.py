@@ -93,7 +93,7 @@ class TokenHead(BaseHead):
         check_counts(out_channels=out_channels)
         check_configs(decoder=decoder, loss=loss)
         self.out_channels = out_channels
-        self.decoder = decoder and KEYPOINT_CODECS.build(decoder)
+        self.decoder: BaseKeypointCodec = decoder and KEYPOINT_CODECS.build(decoder)
         check_codec(self.decoder, self.learns, in_featuremap_size)
         self.loss_module = MODELS.build(loss or self.default_loss)
         self.mct = MultiCycleTransformer(

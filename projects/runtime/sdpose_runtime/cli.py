@@ -332,7 +332,8 @@ def _conclude(run: Run, args: argparse.Namespace, progress: Progress, stopped: i
         if remark:
             progress.report(f'runtime: {remark}')
     counts = [
-        f'{summary.frames} frames, {summary.people} people, {progress.rate:.1f} frames a second',
+        f'{_count(summary.frames, "frame", "frames")}, {_count(summary.people, "person", "people")}, '
+        f'{progress.rate:.1f} frames a second',
         f'{summary.passed_over} passed over' * bool(summary.passed_over),
         f'{pipeline.left_out} left out for NaN, infinite or absurd boxes or keypoints'
         * bool(pipeline.left_out),
@@ -351,9 +352,12 @@ def _why_nothing(run: Run, args: argparse.Namespace) -> str:
     if run.summary.people:
         if run.folder is None or pipeline.best_score >= pipeline.threshold:
             return ''
+        way = 'choose a lower --threshold'
+        if args.boxes == WHOLE_IMAGE:
+            way += ', or, where nobody fills the image, a detector by --boxes'
         return (
             f'no keypoint was drawn: the best one scores {pipeline.best_score:.3g}, less than the '
-            f'threshold ({pipeline.threshold:g}): choose a lower --threshold'
+            f'threshold ({pipeline.threshold:g}): {way}'
         )
     if pipeline.poor:
         return (
@@ -361,6 +365,10 @@ def _why_nothing(run: Run, args: argparse.Namespace) -> str:
             f'({args.box_threshold})'
         )
     return f'nobody was found: {args.boxes} has no box within these images'
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f'{number} {one if number == 1 else several}'
 
 
 def _fail(error: object, code: int) -> int:

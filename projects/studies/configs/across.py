@@ -4,9 +4,9 @@ _base_ = ['./_base_/scales.py']
 
 title = 'Distillation across kinds of models'
 question = (
-    'Does RTMPose-t learn more from the SimCC distributions or from the features of a trained RTMPose-s, '
-    'SDPose-N from the features of a trained ResNet-18 heatmap model, and LADPose-N from the attention '
-    'of SDPose-N, than from the labels alone?'
+    'Does RTMPose-t learn more from the SimCC distributions or from the features of a trained '
+    'RTMPose-s, SDPose-N from the features of a trained ResNet-18 heatmap model, and LADPose-N from '
+    'the attention of SDPose-N, than from the labels alone?'
 )
 scales = dict(_delete_=True, photos=_base_.photos)
 

@@ -677,6 +677,23 @@ def test_head_and_data_must_have_the_same_keypoints(root, name):
     converter = dict(type='KeypointConverter', num_keypoints=14, mapping=[])
     cfg.train_dataloader.dataset.pipeline.insert(0, converter)
     assert errors(cfg, 'train') == ''
+    said = f'model.head.{name} is 14, but people of the test data have 17 keypoints'
+    assert said in errors(cfg, 'test')
+    cfg.test_evaluator.pred_converter = converter
+    assert errors(cfg, 'test') == ''
+
+
+@pytest.mark.parametrize('kind', ['CocoMetric', 'MeanOKS'])
+def test_converted_people_are_compared_with_converted_people(root, kind):
+    cfg = config(root)
+    cfg.test_dataloader.dataset = mixture(root).train_dataloader.dataset.datasets[1]
+    cfg.test_evaluator = dict(type='PCKAccuracy')
+    assert errors(cfg, 'test') == ''
+    cfg.test_evaluator = dict(type=kind, ann_file=str(root / 'crowd.json'))
+    assert errors(cfg, 'test') == (
+        f'{kind} in test_evaluator compares with the annotations as they are written, and their 14 '
+        'keypoints are converted to 17: take PCKAccuracy, which compares with the converted ones'
+    )
 
 
 # --- the rest
@@ -692,6 +709,9 @@ def test_weights_to_start_from_are_looked_at(root):
     assert 'nan.pth has weights that no model can use (1), a: 1 of 1 values' in errors(cfg)
     cfg.load_from = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
     assert errors(cfg) == ''
+    cfg.load_from = 'mmpose_sdpose://sdpose-x.pth'
+    said = 'load_from: no weights mmpose_sdpose://sdpose-x.pth: the package has '
+    assert errors(cfg).startswith(said)
 
 
 def test_only_what_runs_is_looked_at(root):

@@ -15,7 +15,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, METRICS
 
 CONFIG = 'td-hm_sdpose-n_1xb32-16e_mixture-128x96'
 PEOPLE = dict(lspet=4, synthpose=6, coco=3)
@@ -106,3 +106,36 @@ def test_people_of_all_are_learned_from_in_one_batch(config):
     sum(value for name, value in losses.items() if 'loss' in name).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def test_people_of_14_joints_test_a_model_of_17(tmp_path, monkeypatch):
+    """The 12 joints that both have, under COCO's names and mirrored as COCO's; the others count for
+    nothing."""
+    monkeypatch.setenv('LSPET_ROOT', str(tmp_path))
+    write(tmp_path, 2, crowdpose_names(), {'images': 'lspet_test.json'})
+    config = read_config('td-hm_sdpose-n_limbs_1xb256-60e_photos-256x192')
+    assert [finding.text for finding in check_data(config, ['test'])] == []
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    names = [dataset.metainfo['keypoint_id2name'][index] for index in range(17)]
+    sample = dataset[1]['data_samples']
+    shared = np.array([name in crowdpose_names() for name in names])
+    assert shared.sum() == 12
+    truth = sample.gt_instances
+    np.testing.assert_array_equal(truth.keypoints_visible[0] > 0, shared)
+    expected = np.array([place(name) for name in names], float)
+    np.testing.assert_allclose(truth.keypoints[0][shared], expected[shared])
+    assert sample.metainfo['flip_indices'] == dataset.metainfo['flip_indices']
+    poses = np.where(shared[None, :, None], expected, -1e4)
+    prediction = dict(
+        pred_instances=dict(keypoints=poses),
+        gt_instances=dict(
+            keypoints=truth.keypoints,
+            keypoints_visible=truth.keypoints_visible,
+            bboxes=truth.bboxes,
+        ),
+    )
+    for settings in config.test_evaluator:
+        metric = METRICS.build(settings)
+        metric.dataset_meta = dataset.metainfo
+        metric.process({}, [prediction])
+        assert metric.evaluate(1) == {f'{settings.prefix}/PCK': 1.0}

@@ -69,6 +69,25 @@ def test_schedules_that_cannot_be_are_named(schedule, message):
         LossWeightHook(dict(attention=schedule))
 
 
+@pytest.mark.parametrize(
+    'schedules, message',
+    [
+        (None, r'schedules \(None\) must be a dict'),
+        ([1], r'schedules \(\[1\]\) must be a dict'),
+        (dict(a=5), r'the schedule of a \(5\) must be a dict: dict\(type='),
+        (dict(a=dict(type=['linear'])), r"schedule of a is \['linear'\]: choose from"),
+        (dict(a=dict(type='linear', end='x', until=3)), r"the end of the schedule of a \('x'\) must"),
+        (dict(a=dict(type='linear', end=-1, until=3)), r'the end of .* of a \(-1\) must not be neg'),
+        (dict(a=dict(type='linear', end=0, until='x')), r"the until of .* of a \('x'\) must be a num"),
+        (dict(a=dict(type='cosine', end=0, until=3, begin=-2)), r'the begin of .* of a \(-2\)'),
+        (dict(a=dict(type='constant', start=float('nan'))), 'the start of .* must be finite'),
+    ],
+)  # fmt: skip
+def test_what_is_no_schedule_is_named(schedules, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        LossWeightHook(schedules)
+
+
 def test_an_unknown_loss_is_named_before_training():
     hook = LossWeightHook(dict(atention=dict(type='constant')))
     with pytest.raises(ValueError, match=r"\['atention'\].*it compares \['attention'\]"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmpose_sdpose.checkpoint import read_state_dict
 from mmpose_sdpose.configs import build_model, find_config
-from mmpose_sdpose.engine import load_packaged_weights
+from mmpose_sdpose.engine import load_from_package
 from mmpose_sdpose.tools import demo as tool
 from mmpose_sdpose.tools.demo import CONFIG
 
@@ -88,7 +88,7 @@ def test_what_did_not_get_better_is_not_called_trained(before, after, said, tmp_
 def test_training_starts_from_the_packaged_backbone_and_an_untrained_head(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['demo', '--out', str(tmp_path)])
     found = read_state_dict(tool.Demo(tool.parse_args()).untrained())
-    packaged = load_packaged_weights(WEIGHTS)['state_dict']
+    packaged = load_from_package(WEIGHTS)['state_dict']
     assert list(found) == list(packaged)
     for name, value in packaged.items():
         same = torch.equal(found[name], value.to(found[name]))
@@ -104,17 +104,17 @@ def test_a_photo_that_cannot_be_read_is_said(tmp_path):
 
 
 def test_the_weights_in_the_package_fit_the_demo():
-    state_dict = load_packaged_weights(WEIGHTS)['state_dict']
+    state_dict = load_from_package(WEIGHTS)['state_dict']
     model = build_model(CONFIG)
     model.load_state_dict(state_dict, strict=True)
     assert all(torch.isfinite(value).all() for value in state_dict.values())
-    path = Path(load_packaged_weights.__code__.co_filename).parents[1] / 'weights'
+    path = Path(load_from_package.__code__.co_filename).parents[1] / 'weights'
     assert sum(file.stat().st_size for file in path.iterdir()) < 8e6
 
 
 def test_weights_that_are_not_there_are_named_with_those_that_are():
     with pytest.raises(FileNotFoundError, match='sdpose-n_synthpose-128x96.pth'):
-        load_packaged_weights('mmpose_sdpose://nothing.pth')
+        load_from_package('mmpose_sdpose://nothing.pth')
 
 
 def test_the_demos_config_is_there():

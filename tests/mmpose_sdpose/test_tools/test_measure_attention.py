@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
+import mmpose_sdpose
 from mmpose_sdpose.tools.measure_attention import COLUMNS, main
 
 import cv2
@@ -67,6 +70,7 @@ def test_each_layer_of_each_cycle_and_model_is_a_row(tmp_path, options, capsys):
         ([CONFIG, 'gone.pth'], 'measure_attention: '),
         ([CONFIG, WEIGHTS, '--radius', '-1'], 'radius (-1.0) must be above 0'),
         (['absent', WEIGHTS], 'no config absent'),
+        ([CONFIG, WEIGHTS, '--csv', '.'], '. exists: choose another name, or say --force'),
     ],
 )
 def test_what_cannot_be_measured_is_said(options, capsys, arguments, message):
@@ -77,3 +81,38 @@ def test_what_cannot_be_measured_is_said(options, capsys, arguments, message):
     assert code != 0
     error = capsys.readouterr().err
     assert message in ' '.join(error.split()) and 'Traceback' not in error
+
+
+def test_numbers_are_not_written_over_unasked(options, tmp_path, capsys):
+    path = tmp_path / 'numbers.csv'
+    path.write_text('mine')
+    with pytest.raises(SystemExit):
+        main([CONFIG, WEIGHTS, '--csv', str(path), *options])
+    assert 'numbers.csv exists: choose another name' in capsys.readouterr().err
+    assert path.read_text() == 'mine'
+
+
+def test_data_that_are_not_there_are_said(options, tmp_path, capsys):
+    (tmp_path / 'people.json').unlink()
+    assert main([CONFIG, WEIGHTS, *options]) == 1
+    assert (
+        f'annotation file not found: expected at {tmp_path}/people.json' in capsys.readouterr().err
+    )
+
+
+def test_two_checkpoints_of_one_name_are_two_models(options, tmp_path):
+    rows = []
+    for folder in ('first', 'second'):
+        (tmp_path / folder).mkdir()
+        packaged = Path(mmpose_sdpose.__file__).parent / 'weights' / WEIGHTS.rpartition('/')[2]
+        shutil.copy(packaged, tmp_path / folder / 'epoch_1.pth')
+        rows += [CONFIG, str(tmp_path / folder / 'epoch_1.pth')]
+    path = tmp_path / 'numbers.csv'
+    path.write_text('old')
+    assert main([*rows, '--csv', str(path), '--force', '--people', '1', *options]) == 0
+    with path.open() as file:
+        models = [row['model'] for row in csv.DictReader(file)]
+    second = f'{CONFIG}, {tmp_path}/second/epoch_1.pth'
+    assert (
+        set(models) == {f'{CONFIG}, epoch_1', second} and models.count(second) == len(models) // 2
+    )

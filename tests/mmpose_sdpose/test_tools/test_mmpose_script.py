@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 from mmpose_sdpose.checkpoint import read_checkpoint
+from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.tools import mmpose_script
 
 import pytest
@@ -139,6 +141,25 @@ def test_what_is_said_on_purpose_comes_without_traceback(root, tmp_path, monkeyp
     assert capsys.readouterr().err == 'train: no checkpoint at refused.pth\n'
     with pytest.raises(ValueError, match='of somebody else'):
         start(mistake)
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('model = dict(', "SyntaxError: '(' was never closed"),
+        ('model = 1 / 0', 'ZeroDivisionError: division by zero'),
+        ("_base_ = ['./gone.py']", 'FileNotFoundError: [Errno 2] No such file or directory: '),
+    ],
+)
+def test_a_config_that_cannot_be_read(tmp_path, monkeypatch, capsys, text, said):
+    (tmp_path / 'cfg.py').write_text(text)
+    monkeypatch.setattr(sys, 'argv', ['tool', str(tmp_path / 'cfg.py')])
+    assert mmpose_script.run_mmpose_script('train.py', ['train', 'val']) == 1
+    assert capsys.readouterr().err.startswith(f'train: the config cannot be read: {said}')
+    with pytest.raises(
+        ValueError, match=re.escape(f'cfg.py is no config that can be read: {said}')
+    ):
+        read_config(tmp_path / 'cfg.py')
 
 
 def test_a_test_of_a_resumed_trainings_config_resumes_nothing(run):

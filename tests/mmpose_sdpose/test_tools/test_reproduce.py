@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from mmpose_sdpose.checkpoint import read_state_dict
@@ -25,6 +27,14 @@ from .test_convert_checkpoint import with_keypoints, with_position
 CROWD_CONFIG = 'td-hm_sdpose-s-v1_8xb64-300e_crowdpose-256x192'
 SECOND_CROWD_CONFIG = 'td-hm_sdpose-t_8xb64-300e_crowdpose-256x192'
 OPTIONS = ('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False')
+
+
+@pytest.fixture(scope='module', autouse=True)
+def convert_once() -> Iterator[None]:
+    """Each file for all tests: what comes of it is what test_convert_checkpoint looks at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reproduce, 'convert', cache(reproduce.convert))
+        yield
 
 
 @pytest.fixture(scope='module')

@@ -200,6 +200,22 @@ def test_heads_get_what_their_codec_encodes():
         assert sample.gt_instance_labels.keypoint_weights.shape == (1, 17)
 
 
+def test_in_half_precision_positions_stay_exact():
+    """As with --amp: the model's autocast is on where batches are made."""
+    pictures, points, visible, boxes = dots(3)
+    batch = dict(inputs=pictures[:, :3], keypoints=points, keypoints_visible=visible, bbox=boxes)
+    model = augmentation(rotate_prob=1.0)
+    data = []
+    for enabled in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            data.append(model(batch, training=True))
+    torch.testing.assert_close(data[1]['inputs'], data[0]['inputs'], rtol=0, atol=0)
+    for one, other in zip(*(part['data_samples'] for part in data)):
+        labels = one.gt_instance_labels.keypoint_labels, other.gt_instance_labels.keypoint_labels
+        torch.testing.assert_close(*labels, rtol=0, atol=0)
+
+
 def test_a_list_of_pictures_is_a_batch():
     pictures, points, visible, boxes = dots(3)
     batch = dict(inputs=pictures[:, :3], keypoints=points, keypoints_visible=visible, bbox=boxes)

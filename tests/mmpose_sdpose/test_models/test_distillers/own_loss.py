@@ -13,8 +13,7 @@ class BoneDirectionLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(
-        self, student, teacher
-    ):  # (student, teacher, weights) would get joints' weights too
+    # with (student, teacher, weights) it would get joints' weights too
+    def forward(self, student, teacher):
         cosine = F.cosine_similarity(student, teacher, dim=-1)
         return self.loss_weight * (1 - cosine).mean()

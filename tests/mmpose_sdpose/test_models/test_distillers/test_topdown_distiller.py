@@ -367,7 +367,7 @@ def test_mmposes_own_configs_can_teach():
             'both encoders one embed_dims',
         ),
         (dict(teacher=token_heatmap_model(patch_size=(2, 3))), r'\(2, 2\) visual tokens'),
-        (dict(teacher=token_heatmap_model(depth=3)), 'layer 4 of the teacher, which has 3'),
+        (dict(teacher=token_heatmap_model(depth=3)), 'teacher: there is no layer 4, the encoder has 3'),
         (dict(teacher=token_heatmap_model(out_channels=14)), '17 keypoints, the teacher 14'),
         (
             dict(
