@@ -27,7 +27,7 @@ import torch
 def step_of(config: str, batch: int) -> TrainingStep:
     """The training step that ``benchmark --training`` measures."""
     spec = Spec(config, scope='training', batch=batch, threads=1)
-    return training_subject(spec).measure.__self__
+    return training_subject(spec).measure.__self__  # type: ignore[attr-defined]  # a method of the step
 
 
 def measure(student: str, distillation: str, batch: int, rounds: int) -> dict[str, float]:

@@ -2,4 +2,3 @@
 _base_ = ['./simcc.py']
 
 simcc_head = dict(type='TokenSimCCHead', loss=dict(_delete_=True, **_base_.simcc_loss))
-simcc_test_cfg = dict(_delete_=True, flip_test=True)

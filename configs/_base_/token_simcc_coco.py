@@ -12,7 +12,7 @@ model = dict(
         visual_token_loss=dict(loss_weight=1.4e-3),
         keypoint_token_loss=dict(loss_weight=1.4e-3),
     ),
-    test_cfg=_base_.simcc_test_cfg,
+    test_cfg=dict(_delete_=True, flip_test=True),
 )
 
 train_pipeline = [

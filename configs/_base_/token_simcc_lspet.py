@@ -12,7 +12,7 @@ model = dict(
         visual_token_loss=dict(loss_weight=3e-4),
         keypoint_token_loss=dict(loss_weight=3e-4),
     ),
-    test_cfg=_base_.simcc_test_cfg,
+    test_cfg=dict(_delete_=True, flip_test=False),
 )
 
 train_pipeline = [

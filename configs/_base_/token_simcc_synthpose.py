@@ -5,7 +5,7 @@ label = _base_.small_simcc
 codec = dict(_delete_=True, **label)
 model = dict(
     head=dict(decoder=codec, **_base_.simcc_head),
-    test_cfg=_base_.simcc_test_cfg,
+    test_cfg=dict(_delete_=True, flip_test=False),
 )
 
 train_pipeline = [

@@ -92,7 +92,9 @@ class Demo:
         pictures = [self.look_at_photo()]
         CONSOLE.rule('2/4  data: drawn people, alone and facing the camera')
         self.make_data()
-        CONSOLE.print('testing what is known before: mean pose, packaged weights, untrained head')
+        CONSOLE.print(
+            'testing what it is compared with: mean pose, packaged weights, untrained head'
+        )
         floors = {
             'mean pose': self.mean_pose(),
             'packaged weights': self.test('packaged', *PACKAGED),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmpose.codecs import SimCCLabel
 from mmpose.models import TopdownPoseEstimator
 from mmpose.models.heads import BaseHead
 from mmpose.structures import PoseDataSample
@@ -250,7 +251,10 @@ def look(view: View, packed: Sequence[dict[str, Any]]) -> Look:
     try:
         feats = view.model.extract_feat(_inputs(view.model, packed))
         if not isinstance(head, TokenHead):
-            return _of_heatmaps(head, head(feats), {})
+            raw = head(feats)
+            if isinstance(head.decoder, SimCCLabel):
+                return Look({}, None, _decode(head, raw))
+            return _of_heatmaps(head, raw, {})
         cycle = head.run_cycles(feats, view.cycle, {view.cycle: view.layers})[-1]
     finally:
         view.model.train(training)

@@ -1,8 +1,12 @@
-"""Drawn hands with 21 keypoints, labelled as a labelling tool exports them."""
+"""Drawn hands with 21 keypoints, labelled as a labelling tool exports them.
+
+``python -m tests.mmpose_sdpose.drawn_hands COUNT FOLDER`` writes some.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +71,7 @@ def categories() -> list[dict[str, Any]]:
     """As Roboflow writes them: the first is the project and has no keypoints."""
     first = dict(id=0, name='hands', supercategory='none')
     return [first, dict(id=1, name='hand', keypoints=NAMES, skeleton=SKELETON)]
+
+
+if __name__ == '__main__':
+    write_hands(Path(sys.argv[2]), int(sys.argv[1]))

@@ -156,7 +156,14 @@ def test_nothing_below_the_threshold_is_drawn(folder, capsys, own, options):
     np.testing.assert_array_equal(cv2.imread(str(picture)), person(40, 60))
     said = capsys.readouterr().err
     assert said.startswith('runtime: no keypoint was drawn: the best one scores ')
-    assert 'less than the threshold (1000): choose a lower --threshold' in said
+    assert 'than the threshold (1000): choose a lower --threshold, or, where nobody fills' in said
+
+
+def test_with_boxes_no_detector_is_proposed(folder, capsys):
+    pose_file(folder / 'model.onnx', threshold=1000)
+    (folder / 'boxes.json').write_text('[{"image_id": 1, "bbox": [10, 10, 60, 60]}]')
+    assert run(folder, folder / 'images' / '001.png', '--boxes', folder / 'boxes.json') == 0
+    assert capsys.readouterr().err.endswith('choose a lower --threshold\n')
 
 
 def test_a_broken_image_is_reported_and_passed_over(folder, capsys):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmengine.model import Sequential
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
@@ -67,6 +68,8 @@ class TokenHead(BaseHead):
     #: What the codec makes that the head learns, and the loss where the config names none.
     learns: str
     default_loss: dict
+    #: How the MLP begins, if not as the rest of the head.
+    mlp_init_cfg: dict | None = None
 
     def __init__(
         self,
@@ -90,13 +93,15 @@ class TokenHead(BaseHead):
         check_counts(out_channels=out_channels)
         check_configs(decoder=decoder, loss=loss)
         self.out_channels = out_channels
-        self.decoder = decoder and KEYPOINT_CODECS.build(decoder)
+        self.decoder: BaseKeypointCodec = decoder and KEYPOINT_CODECS.build(decoder)
         check_codec(self.decoder, self.learns, in_featuremap_size)
         self.loss_module = MODELS.build(loss or self.default_loss)
         self.mct = MultiCycleTransformer(
             in_channels, in_featuremap_size, patch_size, out_channels, encoder
         )
-        self.mlp = token_mlp(self.mct.encoder.embed_dims, hidden_dims, self.num_outputs)
+        self.mlp = token_mlp(
+            self.mct.encoder.embed_dims, hidden_dims, self.num_outputs, self.mlp_init_cfg
+        )
         self.cycle_weights = check_cycles(num_cycles, cycle_weights)
         self.num_cycles = num_cycles
         self.between_cycles = CycleDistillation(
@@ -254,17 +259,19 @@ def keypoint_weights(samples: list[PoseDataSample]) -> Tensor:
     return torch.cat([sample.gt_instance_labels.keypoint_weights for sample in samples])
 
 
-def token_mlp(embed_dims: int, hidden_dims: int | None, outputs: int) -> nn.Sequential:
+def token_mlp(
+    embed_dims: int, hidden_dims: int | None, outputs: int, init_cfg: dict | None = None
+) -> Sequential:
     """LayerNorm and Linear, once or with a hidden layer between; no activation (as official)."""
     if hidden_dims is None:
-        return nn.Sequential(nn.LayerNorm(embed_dims), nn.Linear(embed_dims, outputs))
-    check_counts(hidden_dims=hidden_dims)
-    return nn.Sequential(
-        nn.LayerNorm(embed_dims),
-        nn.Linear(embed_dims, hidden_dims),
-        nn.LayerNorm(hidden_dims),
-        nn.Linear(hidden_dims, outputs),
-    )
+        widths = [embed_dims, outputs]
+    else:
+        check_counts(hidden_dims=hidden_dims)
+        widths = [embed_dims, hidden_dims, outputs]
+    layers: list[nn.Module] = []
+    for width, next_width in zip(widths, widths[1:]):
+        layers += [nn.LayerNorm(width), nn.Linear(width, next_width)]
+    return Sequential(*layers, init_cfg=init_cfg)
 
 
 def check_codec(

@@ -352,9 +352,12 @@ def _why_nothing(run: Run, args: argparse.Namespace) -> str:
     if run.summary.people:
         if run.folder is None or pipeline.best_score >= pipeline.threshold:
             return ''
+        way = 'choose a lower --threshold'
+        if args.boxes == WHOLE_IMAGE:
+            way += ', or, where nobody fills the image, a detector by --boxes'
         return (
             f'no keypoint was drawn: the best one scores {pipeline.best_score:.3g}, less than the '
-            f'threshold ({pipeline.threshold:g}): choose a lower --threshold'
+            f'threshold ({pipeline.threshold:g}): {way}'
         )
     if pipeline.poor:
         return (

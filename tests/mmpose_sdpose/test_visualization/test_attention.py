@@ -20,6 +20,7 @@ from ..people import coco, person
 from ..small_models import (
     build,
     resnet_heatmap_model,
+    rtmpose_model,
     token_heatmap_model,
     token_regression_model,
     token_simcc_model,
@@ -114,6 +115,25 @@ def test_a_simcc_model_has_its_highest_bins_and_no_heatmap():
     assert found.heatmaps is None
     assert list(found.attention) == ['layer 3']
     np.testing.assert_array_equal(found.keypoints[1], decoded[1].keypoints[0])
+
+
+def test_a_simcc_model_is_drawn_beside_the_rtmpose_that_teaches_it():
+    losses = dict(simcc=dict(type='SimCCDistributionLoss'))
+    student, teacher = token_simcc_model(num_cycles=2), rtmpose_model()
+    model = build(
+        dict(
+            type='TopdownDistiller',
+            student=student,
+            teacher=teacher,
+            losses=losses,
+            allow_untrained=True,
+        )
+    )
+    ours, theirs = looks(model)
+    assert ours.attention and not theirs.attention
+    assert ours.heatmaps is None and theirs.heatmaps is None
+    assert theirs.keypoints.shape == (2, 17, 2)
+    assert not np.array_equal(ours.keypoints, theirs.keypoints)
 
 
 @pytest.mark.parametrize('teacher', [token_heatmap_model(), resnet_heatmap_model()])

@@ -1,6 +1,7 @@
-# The same model, tested on people whose 14 joints annotators labelled (CrowdPose's, here LSPET's test
-# file; LSPET_ROOT says where): the 12 that its 17 have in common with them, shoulders to ankles. The other
-# five have no label there, and PCK counts labelled joints alone. Any other 14-joint file goes in its place.
+# The same model, tested on people whose 14 joints annotators labelled (CrowdPose's, here LSPET's
+# test file; LSPET_ROOT says where): the 12 that its 17 have in common with them, shoulders to
+# ankles. The other five have no label there, and PCK counts labelled joints alone. Any other
+# 14-joint file goes in its place.
 _base_ = ['./td-hm_sdpose-n_1xb256-60e_photos-256x192.py']
 
 lspet14 = '{{$LSPET_ROOT:data/lspet}}/'

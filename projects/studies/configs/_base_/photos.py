@@ -46,12 +46,14 @@ photos_peers = {
     )
     for name, peer in _base_.peers.items()
 }
-# What teaches RTMPose-t is another size of the same config, which has no SyncBN.
+# What teaches RTMPose-t is another size of the same config, without SyncBN, after three times as long.
 rtmpose_lspet = {
     f'own_rtmpose_{size}': dict(
-        config=f'td-simcc_rtmpose-{size}_{lspet}', start=photos_rtmpose[f'rtmpose_{size}']['start']
+        config=f'td-simcc_rtmpose-{size}_{lspet}',
+        length=length,
+        start=photos_rtmpose[f'rtmpose_{size}']['start'],
     )
-    for size in ('t', 's')
+    for size, length in (('t', 1), ('s', 3))
 }
 
 photos = dict(

@@ -123,6 +123,16 @@ def test_losses_of_every_cycle_by_hand_with_weights_per_joint():
     assert len([name for name in losses if 'loss' in name]) == 4
 
 
+def test_logits_begin_small_whatever_the_rest_of_the_head_begins_with():
+    xavier = dict(type='Xavier', layer='Linear', distribution='uniform')
+    model, inputs, samples = model_and_batch(init_cfg=xavier)
+    assert 0.0009 < model.head.mlp[-1].weight.std() < 0.0011
+    assert not model.head.mlp[-1].bias.any()
+    assert model.head.mct.encoder.layers[0].attn.qkv.weight.std() > 0.05
+    x, y = model.head(model.extract_feat(inputs))
+    assert x.std() < 0.01 and y.std() < 0.01
+
+
 def test_losses_fall():
     model, inputs, samples = model_and_batch(num_cycles=2, depth=2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
