@@ -127,11 +127,10 @@ def _read(role: str, name: str) -> Config:
         config = read_config(name)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{role} ({name!r}): {error}') from error
-    except Exception as error:  # a config file is code, which may raise anything
+    except Exception as error:  # also of another package's config, which may raise anything
         weights = '; the weights of a teacher go into teacher_ckpt' * (role == 'teacher')
         raise ValueError(
-            f'{role} ({name!r}) is no config file that can be read ({type(error).__name__}: {error}): '
-            f'name a config (.py, .json, .yml){weights}'
+            f'{role} ({name!r}): {error}; name a config (.py, .json, .yml){weights}'
         ) from error
     model = config.get('model')
     if not isinstance(model, Mapping) or 'type' not in model:

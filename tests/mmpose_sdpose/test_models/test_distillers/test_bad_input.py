@@ -241,9 +241,9 @@ def test_a_student_may_be_named_by_scope_or_class(kind):
 @pytest.mark.parametrize(
     'name, text, message',
     [
-        ('config.py', 'model = dict(type=\n', r'is no config file that can be read \(SyntaxError: '),
-        ('config.py', 'model = dict(type=nothing)\n', r'read \(NameError: .*nothing.*\): name a config'),
-        ('model.pth', 'abc', r'read \(OSError: .*\): name a config \(.py, .json, .yml\)'),
+        ('config.py', 'model = dict(type=\n', r'is no config that can be read: SyntaxError: '),
+        ('config.py', 'model = dict(type=nothing)\n', r'read: NameError: .*nothing.*; name a config'),
+        ('model.pth', 'abc', r'read: OSError: .*; name a config \(.py, .json, .yml\)'),
         ('config.py', 'value = 1\n', 'describes no model: it needs model=dict'),
         ('config.py', "model = 'name'\n", 'describes no model'),
         ('config.py', "_base_ = ['./nothing.py']\n", 'nothing.py'),
