@@ -24,6 +24,18 @@ def test_folding_changes_nothing(name):
         assert other.std() > 0.01  # else the comparison would say little
 
 
+def test_the_last_layer_computes_keypoint_tokens_alone():
+    network = Network(family('sdpose, stem')).eval()
+    seen = []
+    for layer in (*network.tokens.early, network.tokens.last):
+        layer.hidden.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    with torch.no_grad():
+        network(images(3, network.model))
+    last = network.tokens.last
+    assert last.num_tokens > last.num_keypoints == 17
+    assert seen == [3 * last.num_tokens, 3 * 17]
+
+
 @pytest.mark.parametrize('name', ['distilpose', 'rle'])
 def test_the_model_is_left_as_it_was(name):
     model = family(name)
