@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Measure = Callable[[], dict[str, float]]
 
 _FRAMES = 8  # of a clip, different ones; then from the first again
+_LOWEST = float(np.finfo(np.float32).min)  # a threshold that every score is above
 _NUMPY_TYPES = {'tensor(float)': 'float32', 'tensor(float16)': 'float16'}
 _PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
 
@@ -161,12 +162,12 @@ def _clip(model: PoseModel) -> Measure:
     frames = itertools.cycle([made_up_image(seed) for seed in range(_FRAMES)])
     corners = made_up_boxes(PEOPLE_OF_CLIP)
     boxes = Boxes(corners, np.ones(len(corners), np.float32))
-    pipeline = PosePipeline(model, lambda frame: boxes, PipelineOptions(threshold=-np.inf))
+    pipeline = PosePipeline(model, lambda frame: boxes, PipelineOptions(threshold=_LOWEST))
 
     def show(image: np.ndarray) -> None:
         people = pipeline(Frame('clip', image))
         with pipeline.stopwatch.measure('drawing'):
-            draw_people(image, people, model.info, threshold=-np.inf)
+            draw_people(image, people, model.info, threshold=_LOWEST)
 
     def measure() -> dict[str, float]:
         image = next(frames)

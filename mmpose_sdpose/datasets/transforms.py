@@ -78,8 +78,11 @@ class RandomBodyCut(BaseTransform):
         window = _window(side, np.random.uniform(*self.keep), box, image.shape[:2])
         points = results['keypoints']
         inside = ((points >= window[:2]) & (points < window[2:])).all(axis=-1)
-        visible = results['keypoints_visible'] * inside
-        if (visible > 0).sum() < self.min_joints:
+        visible = results['keypoints_visible']
+        if visible.ndim == 3:  # of a KeypointConverter: visible, and weighted
+            inside = inside[..., None]
+        visible = visible * inside
+        if (visible.reshape(*points.shape[:2], -1)[..., 0] > 0).sum() < self.min_joints:
             return results
         left, top, right, bottom = window
         cut = np.zeros_like(image)

@@ -23,10 +23,10 @@ from ..models.layers.token_encoder import TokenEncoderLayer
 class FoldedTokens(nn.Module):
     """A :class:`MultiCycleTransformer` of one cycle, without what is constant or read by nobody.
 
-    Positions and the bias of the patch embedding become one table, keypoint tokens with theirs another;
-    positions that later layers add become part of the bias of the layer before; the scale of attention
-    is in its weights; the last layer computes keypoint tokens alone. The same function as the model's,
-    up to rounding.
+    Keypoint tokens, positions and the bias of the patch embedding become one table; positions that
+    later layers add become part of the bias of the layer before; the scale of attention is in its
+    weights; the last layer computes keypoint tokens alone. The same function as the model's, up to
+    rounding.
 
     Args:
         mct: The trained transformer; it is not changed.
@@ -36,18 +36,19 @@ class FoldedTokens(nn.Module):
     """
 
     patches: Tensor
-    keypoint: Tensor
-    visual: Tensor
+    start: Tensor
 
     def __init__(self, mct: MultiCycleTransformer) -> None:
         super().__init__()
         embed, count = mct.patch_embed, mct.num_keypoints
         self.register_buffer('patches', embed.weight.detach())
         self.stride = embed.stride
-        keypoint, visual = mct.position.tensor_split([count], dim=1)
-        self.register_buffer('keypoint', keypoint + mct.keypoint_tokens.detach())
-        bias = visual.new_zeros(()) if embed.bias is None else embed.bias.detach()
-        self.register_buffer('visual', visual + bias)
+        start = mct.position.clone()
+        start[:, :count] += mct.keypoint_tokens.detach()
+        if embed.bias is not None:
+            start[:, count:] += embed.bias.detach()
+        self.register_buffer('start', start)
+        self.num_keypoints, self.num_patches = count, start.shape[1] - count
         *early, last = mct.encoder.layers
         self.early = nn.Sequential(*(FoldedLayer(layer, mct.position) for layer in early))
         self.last = FoldedLastLayer(last, count, mct.position.shape[1])
@@ -56,9 +57,11 @@ class FoldedTokens(nn.Module):
         # Channels go last before the map becomes a row of tokens: ONNX Runtime then turns its own
         # layout into this one in a single step.
         patches = F.conv2d(feature_map, self.patches, stride=self.stride).permute(0, 2, 3, 1)
-        visual = patches.flatten(1, 2) + self.visual
-        keypoint = self.keypoint.expand(len(visual), -1, -1)
-        return self.last(self.early(torch.cat([keypoint, visual], dim=1).flatten(0, 1)))
+        # No size is said that depends on the batch: of twice a free one, as the flip test has it, the
+        # exporter writes another. So zeros stand in for the keypoint tokens, which the table holds.
+        visual = patches.reshape(-1, self.num_patches, patches.shape[3])
+        tokens = F.pad(visual, (0, 0, self.num_keypoints, 0)) + self.start
+        return self.last(self.early(tokens.reshape(-1, tokens.shape[2])))
 
 
 class FoldedLayer(nn.Module):
@@ -93,7 +96,7 @@ class FoldedLayer(nn.Module):
         rows = rows + self.attend(self.norm1(rows))
         hidden = _gelu(self.hidden(self.norm2(rows)))
         update = (hidden @ self.output).reshape(-1, *self.after.shape[1:]) + self.after
-        return rows + update.flatten(0, 1)
+        return rows + update.reshape(-1, update.shape[2])
 
     def attend(self, rows: Tensor) -> Tensor:
         heads = _heads(rows @ self.qkv, self.num_tokens, 3 * self.num_heads)
@@ -133,7 +136,7 @@ class FoldedLastLayer(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         keypoint = self.keypoints_of(rows) + self.attend(self.norm1(rows))
         keypoint = keypoint + self.output(_gelu(self.hidden(self.norm2(keypoint))))
-        return keypoint.unflatten(0, (-1, self.num_keypoints))
+        return keypoint.reshape(-1, self.num_keypoints, keypoint.shape[1])
 
     def attend(self, rows: Tensor) -> Tensor:
         query = _heads(self.keypoints_of(rows) @ self.query, self.num_keypoints, self.num_heads)
@@ -144,7 +147,7 @@ class FoldedLastLayer(nn.Module):
     def keypoints_of(self, rows: Tensor) -> Tensor:
         """(B * N, D) -> (B * K, D)."""
         tokens = rows.reshape(-1, self.num_tokens, rows.shape[1])
-        return tokens[:, : self.num_keypoints].flatten(0, 1)
+        return tokens[:, : self.num_keypoints].reshape(-1, rows.shape[1])
 
 
 def _weights(layer: TokenEncoderLayer) -> list[Tensor]:
@@ -161,7 +164,8 @@ def _heads(rows: Tensor, length: int, heads: int) -> Tensor:
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Of heads (B, heads, Q, D) and twice (B, heads, N, D) to rows (B * Q, heads * D)."""
     attended = (query @ key.transpose(2, 3)).softmax(-1) @ value
-    return attended.transpose(1, 2).flatten(0, 1).flatten(1)
+    heads, dims = attended.shape[1], attended.shape[3]
+    return attended.transpose(1, 2).reshape(-1, heads * dims)
 
 
 def _gelu(values: Tensor) -> Tensor:

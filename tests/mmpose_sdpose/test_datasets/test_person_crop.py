@@ -60,3 +60,9 @@ def test_kept_pictures_do_not_overwrite_each_other(person, monkeypatch):
             np.testing.assert_array_equal(packed['inputs'], expected['inputs'])
     blocks = {id(picture.base) for picture in transform._kept.values()}
     assert len(transform._kept) == 8 and len(blocks) == 3
+
+
+def test_what_a_keypoint_converter_leaves_is_one_number_for_each_joint(person):
+    person['keypoints_visible'] = np.float32([[[1, 1], [1, 0], [0, 1]]])  # visible, weighted
+    packed = PackPersonCrop(size=64)(person)
+    np.testing.assert_array_equal(packed['keypoints_visible'], np.float32([1, 0, 0]))

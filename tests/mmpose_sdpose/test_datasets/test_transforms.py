@@ -54,6 +54,16 @@ def test_a_cut_leaves_a_photo_that_ends_there(person, side, window, box):
     assert person['keypoints_visible'].all()
 
 
+def test_a_cut_takes_what_a_keypoint_converter_leaves(person):
+    """Two columns of each joint: visible, and weighted."""
+    cut = build(type='RandomBodyCut', prob=1, keep=(0.5, 0.5), sides=dict(bottom=1), min_joints=0)
+    alone = cut(dict(person))['keypoints_visible']
+    columns = np.stack([person['keypoints_visible']] * 2, axis=2)
+    both = cut(dict(person, keypoints_visible=columns))['keypoints_visible']
+    assert 0 < alone.sum() < person['keypoints_visible'].sum()
+    np.testing.assert_array_equal(both, np.stack([alone] * 2, axis=2))
+
+
 def test_no_cut_where_too_little_would_be_left(person):
     cut = build(type='RandomBodyCut', prob=1, keep=(0.2, 0.2), sides=dict(bottom=1), min_joints=4)
     assert cut(person) is person

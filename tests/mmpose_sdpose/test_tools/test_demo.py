@@ -109,7 +109,7 @@ def test_the_weights_in_the_package_fit_the_demo():
     model.load_state_dict(state_dict, strict=True)
     assert all(torch.isfinite(value).all() for value in state_dict.values())
     path = Path(load_from_package.__code__.co_filename).parents[1] / 'weights'
-    assert sum(file.stat().st_size for file in path.iterdir()) < 8e6
+    assert sum(file.stat().st_size for file in path.iterdir()) < 9e6  # of a wheel below 12 MB
 
 
 def test_weights_that_are_not_there_are_named_with_those_that_are():

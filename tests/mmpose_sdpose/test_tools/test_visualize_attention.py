@@ -86,7 +86,7 @@ def test_what_cannot_be_drawn_is_one_line(arguments, message, folder, capsys):
     ('config', 'weights', 'message'),
     [
         ('td-hm_sdpose-x', WEIGHTS, 'no config td-hm_sdpose-x'),
-        (CONFIG, 'mmpose_sdpose://x.pth', 'the package has sdpose-n_photos-256x192.pth, sdpose'),
+        (CONFIG, 'mmpose_sdpose://x.pth', 'the package has ladpose-n_photos-256x192.pth, sdpose'),
         (CONFIG, 'x.pth', 'no checkpoint at x.pth'),
         (DISTILLATION.replace('_distill-sdpose-n', ''), WEIGHTS, 'is of another model'),
         ('td-hm_res18-thin_2xb16-16e_synthpose-128x96', WEIGHTS, 'is of another model'),
