@@ -256,6 +256,10 @@ def put_keypoints(
     return own.clone().index_copy_(axis, to_rows, value.to(own).index_select(axis, from_rows))
 
 
+#: Data sets whose people have so many keypoints, for weights that do not say.
+DATA_OF_KEYPOINTS = {17: 'COCO', 14: 'CrowdPose'}
+
+
 def count_keypoints(found: Mapping[str, Any]) -> int:
     """Number of keypoints that a state dict has weights for; 0 if it does not show."""
     for key, value in found.items():

@@ -78,11 +78,9 @@ class RandomBodyCut(BaseTransform):
         window = _window(side, np.random.uniform(*self.keep), box, image.shape[:2])
         points = results['keypoints']
         inside = ((points >= window[:2]) & (points < window[2:])).all(axis=-1)
-        visible = results['keypoints_visible']
-        if visible.ndim == 3:  # of a KeypointConverter: visible, and weighted
-            inside = inside[..., None]
-        visible = visible * inside
-        if (visible.reshape(*points.shape[:2], -1)[..., 0] > 0).sum() < self.min_joints:
+        visible = results['keypoints_visible'].copy()
+        visible[~inside] = 0  # both columns, where a KeypointConverter has added weights
+        if (visible.reshape(*inside.shape, -1)[..., 0] > 0).sum() < self.min_joints:
             return results
         left, top, right, bottom = window
         cut = np.zeros_like(image)
@@ -92,7 +90,7 @@ class RandomBodyCut(BaseTransform):
             results,
             img=cut,
             bbox=rest[None].astype(results['bbox'].dtype),
-            keypoints_visible=visible.astype(results['keypoints_visible'].dtype),
+            keypoints_visible=visible,
         )
 
 

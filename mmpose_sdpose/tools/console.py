@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import (
@@ -40,11 +39,7 @@ def progress_bar(console: Console | None = None, period_s: float = 30) -> Progre
 def end_by_sigterm() -> None:
     """Let SIGTERM end a tool as Ctrl-C does: what is half-written is removed."""
     if threading.current_thread() is threading.main_thread():  # others cannot be signalled
-        signal.signal(signal.SIGTERM, _interrupt)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def fail(tool: str, error: object, code: int = 1) -> int:

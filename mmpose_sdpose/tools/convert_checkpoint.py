@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.checkpoint import (
+    DATA_OF_KEYPOINTS,
     list_unusable,
     read_state_dict,
     unusable_weights,
@@ -16,9 +17,6 @@ from mmpose_sdpose.checkpoint import (
 from mmpose_sdpose.configs import build_model, configs_of, find_config
 from mmpose_sdpose.official_checkpoint import convert_state_dict, has_official_head
 from mmpose_sdpose.tools.console import fail
-
-#: Data sets of official weights, by their number of keypoints.
-DATA = {17: 'COCO', 14: 'CrowdPose'}
 
 
 def parse_args() -> argparse.Namespace:
@@ -76,10 +74,10 @@ def _data(official: dict) -> str:
     """
     tokens = [value for key, value in official.items() if key.endswith('.keypoint_token')]
     keypoints = tokens[0].shape[-2] if tokens and tokens[0].ndim > 1 else 17
-    if keypoints not in DATA:
-        known = ', '.join(f'{number} ({data})' for number, data in DATA.items())
+    if keypoints not in DATA_OF_KEYPOINTS:
+        known = ', '.join(f'{number} ({data})' for number, data in DATA_OF_KEYPOINTS.items())
         raise ValueError(f'the weights have {keypoints} keypoints; official ones have {known}')
-    return DATA[keypoints]
+    return DATA_OF_KEYPOINTS[keypoints]
 
 
 def main() -> int:

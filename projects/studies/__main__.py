@@ -12,7 +12,6 @@ import io
 import json
 import os
 import shlex
-import signal
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -23,7 +22,7 @@ from mmpose_sdpose.benchmark.run import be_quiet, run_benchmark
 from mmpose_sdpose.benchmark.spec import CannotMeasure, Spec
 from mmpose_sdpose.datasets.checks import check_data, raise_errors
 from mmpose_sdpose.evaluation import mean_pose_metrics
-from mmpose_sdpose.tools.console import fail, progress_bar
+from mmpose_sdpose.tools.console import end_by_sigterm, fail, progress_bar
 
 import pandas as pd
 import torch
@@ -74,7 +73,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its runs as Ctrl-C does
+    end_by_sigterm()
     try:
         if args.study is None:
             return list_studies()

@@ -11,6 +11,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...checkpoint import (
+    DATA_OF_KEYPOINTS,
     READS_SAFELY,
     count_keypoints,
     judge,
@@ -115,8 +116,8 @@ def _weights_of_keypoints(runner: Runner, checkpoint: dict, found: dict) -> dict
 
 def _usual_names(found: dict) -> list[str]:
     """COCO's 17 or CrowdPose's 14 keypoints, of weights for as many that do not say which."""
-    data = {17: 'coco', 14: 'crowdpose'}.get(count_keypoints(found))
-    return keypoint_names_of(data) if data else []
+    data = DATA_OF_KEYPOINTS.get(count_keypoints(found))
+    return keypoint_names_of(data.lower()) if data else []
 
 
 def _choose(runner: Runner) -> None:
