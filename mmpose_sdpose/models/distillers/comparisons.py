@@ -110,7 +110,7 @@ def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, C
         for role in ROLES
     }
     count = len(requests['student']) + len(requests['teacher'])
-    weighted = _takes_weights(loss, count)
+    weighted = _takes_weights(name, loss, count)
     if chosen and weights != 'all':
         _check_weights_used(name, weights, loss, weighted)
     return loss, Comparison(
@@ -252,13 +252,34 @@ def _request(
                 f'losses.{name} compares {quantity}: say which of the {role}, with '
                 f'{role}_{option}=…, or {option}=… for both sides'
             )
-        options[option] = tuple(value) if isinstance(value, list) else value
+        options[option] = _hashable(f'losses.{name}: {option} of {quantity}', value)
     return Request(quantity, tuple(options.items()))
 
 
-def _takes_weights(loss: nn.Module, count: int) -> bool:
+def _hashable(what: str, value: Any) -> Any:
+    """A choice by which a quantity is kept; lists, as configs have them, become tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_hashable(what, one) for one in value)
+    try:
+        hash(value)
+    except TypeError as error:
+        raise TypeError(
+            f'{what} ({value!r}) must be a name, a number, or a list of such'
+        ) from error
+    return value
+
+
+def _takes_weights(name: str, loss: nn.Module, count: int) -> bool:
     """Whether a loss has an argument for weights after those for the quantities."""
     parameters = list(signature(loss.forward).parameters.values())
     if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in parameters):
         return True
-    return len(parameters) > count and 'weight' in parameters[count].name
+    weights = [parameter for parameter in parameters[count:] if 'weight' in parameter.name]
+    if not weights:
+        return False
+    if weights[0] is not parameters[count] or weights[0].kind is Parameter.KEYWORD_ONLY:
+        raise ValueError(
+            f'losses.{name}: forward of a {type(loss).__name__} has {weights[0].name} elsewhere than '
+            f'right after the {count} quantities: forward(student, teacher, weights), in this order'
+        )
+    return True

@@ -49,7 +49,7 @@ def building(role: str) -> Iterator[None]:
         raise FileNotFoundError(f'{why}{error}') from error
     except KeyError as error:
         raise ValueError(f'{why}{error.args[0] if error.args else error}') from error
-    except (AssertionError, AttributeError, ImportError, IndexError) as error:
+    except (AssertionError, AttributeError, ImportError, IndexError, RuntimeError) as error:
         raise ValueError(f'{why}{type(error).__name__}: {error}') from error
 
 

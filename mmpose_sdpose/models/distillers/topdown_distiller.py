@@ -125,9 +125,9 @@ class TopdownDistiller(TopdownPoseEstimator):
         teacher_config = student_config if self.average else ModelConfig('teacher', teacher)
         untrained = allow_untrained or self.average is not None
         self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
+        self._freeze(frozen)
         self._meet(student_config, teacher_config, keypoint_pairs)
         self.student_loss_weight = student_loss_weight
-        self._freeze(frozen)
         #: Whether checkpoints hold what is learned besides the student; a hook says so.
         self.state_is_kept = False
         head = innermost(self.head)
@@ -159,12 +159,13 @@ class TopdownDistiller(TopdownPoseEstimator):
         size = input_size_of('student', self)
         images = random_images(size)
         with undisturbed(self, self.teacher):
-            ours = try_out(
-                'student', size, lambda: ask('student', self, images, self._requests('student'))
-            )
+            with torch.enable_grad():  # to see what of the student learns
+                requests = self._requests('student')
+                ours = try_out('student', size, lambda: ask('student', self, images, requests))
             theirs = try_out('teacher', size, lambda: self._ask_teacher(images))
             losses = dict(self.distillation_losses.items())
-            fit(losses, self.comparisons, ours, theirs, self._joints)
+            with torch.enable_grad():
+                fit(losses, self.comparisons, ours, theirs, self._joints)
 
     @property
     def _sides(self) -> list[tuple[str, TopdownPoseEstimator]]:

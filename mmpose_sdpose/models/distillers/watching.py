@@ -67,13 +67,22 @@ def module_output(model: nn.Module, module: str, **_: Any) -> Iterator[list[Any]
 
     def hook(_: nn.Module, __: Any, output: Any) -> None:
         if not outputs:
-            outputs.append(_one_of(output, index, module))
+            outputs.append(_copied(_one_of(output, index, module)))
 
     handle = found.register_forward_hook(hook)
     try:
         yield outputs
     finally:
         handle.remove()
+
+
+def _copied(value: Any) -> Any:
+    """A module's output may be changed in place by what follows: a sum, or a ReLU after its norm."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_copied, value))
+    return value
 
 
 class NoSuchOutput(ValueError):
