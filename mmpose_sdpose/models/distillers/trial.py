@@ -126,8 +126,8 @@ class Trial:
         values = ' and '.join(f'{owner} {sizes_of(value)}' for owner, value in self._named())
         return ValueError(
             f'{self.name}: {self.kind} cannot compare {values}'
-            f'{" by weights (B, K) of the joints" * self.comparison.weighted}'
-            f'{"".join(f": {remedy}" for remedy in remedies)} ({type(error).__name__}: {error})'
+            f'{"".join(f": {remedy}" for remedy in remedies)} '
+            f'({"weights are (B, K); " * self.comparison.weighted}{type(error).__name__}: {error})'
         )
 
     def _not_finite(self) -> str:

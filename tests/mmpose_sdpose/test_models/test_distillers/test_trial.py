@@ -134,7 +134,7 @@ NO_NUMBER = 'OddLoss gives no single number, but '
         ),
         (
             lambda self, s, t, weights: ((s - t) * weights).mean(),
-            r'coordinates \(3, 17, 2\) by weights \(B, K\) of the joints \(RuntimeError',
+            r'coordinates \(3, 17, 2\) \(weights are \(B, K\); RuntimeError',
         ),
         (
             lambda self, s, t, mask=None, weights=None: (s - t).mean(),
