@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ...arguments import check_sizes
@@ -64,9 +66,25 @@ def probability_maps(side: Side) -> Tensor:
     return mass / mass.sum((2, 3), keepdim=True).clamp(min=1e-6)
 
 
+def _say_other_betas(loss: nn.Module, student: Side, teacher: Side) -> None:
+    """Logits are those of a distribution by the beta that they were trained with."""
+    for side, option in ((student, 'beta'), (teacher, 'teacher_beta')):
+        taken = getattr(loss, option, None)
+        own = getattr(getattr(side.head, 'loss_module', None), 'beta', taken)
+        if taken != own:
+            print_log(
+                f"distillation: {type(loss).__name__} takes the {side.role}'s logits times {taken} "
+                f"({option}), the {side.role}'s own loss times {own}: set {option}={own}, or "
+                'their distributions differ',
+                'current',
+                logging.WARNING,
+            )
+
+
 @register_quantity(
     'simcc',
     ('B K X', 'B K Y'),
+    check=_say_other_betas,
     remedy='give both codecs one input_size and simcc_split_ratio, or compare coordinates',
 )
 def simcc(side: Side) -> tuple[Tensor, Tensor]:
@@ -186,7 +204,20 @@ def features(
         raise ValueError(
             f'the {side.role} did not call its module {module}: name one that its forward does'
         )
+    _check_own_grid(side, seen[0], module, grid)
     return _as_map(seen[0], f"the {side.role}'s {module}", grid)
+
+
+def _check_own_grid(side: Side, value: Any, module: str, grid: tuple[int, int] | None) -> None:
+    """Of a token head it is known."""
+    ours = isinstance(side.head, TokenHead) and module.startswith('head.mct')
+    if not ours or grid is None or getattr(value, 'ndim', 0) != 3:
+        return
+    if tuple(grid) != tuple(side.head.mct.grid_size):
+        raise ValueError(
+            f"the {side.role}'s visual tokens lie on {tuple(side.head.mct.grid_size)} (rows, columns), "
+            f'not {tuple(grid)}: set {side.role}_grid so'
+        )
 
 
 def _check_grid(role: str, grid: Any) -> None:

@@ -154,7 +154,9 @@ def say_other_crops(student: bool | None, teacher: bool | None) -> None:
 
 _WHERE_FROM = (
     'train the teacher with its own config, or convert the official weights with `mim run '
-    'mmpose_sdpose convert_checkpoint`, and name the file with --cfg-options model.teacher_ckpt=…'
+    'mmpose_sdpose convert_checkpoint`, and name the file with --cfg-options model.teacher_ckpt=…; to '
+    "test or export the student no teacher is needed: use the student's own config, or --cfg-options "
+    'model.teacher_ckpt=None model.allow_untrained=True'
 )
 
 

@@ -205,9 +205,7 @@ class TopdownDistiller(TopdownPoseEstimator):
             losses = super().loss(inputs, data_samples)
         student = heard.side
         if self.student_loss_weight != 1:
-            for name in losses:
-                if 'loss' in name:
-                    losses[name] = self.student_loss_weight * losses[name]
+            losses = {name: self._weighted(name, value) for name, value in losses.items()}
         joints = None
         if self._joints is not None:
             ours, theirs = (side.to(inputs.device) for side in self._joints)
@@ -219,6 +217,14 @@ class TopdownDistiller(TopdownPoseEstimator):
                 arguments.append(comparison.joint_weights(data_samples, teacher, joints))
             losses[f'loss_distill_{name}'] = self.loss_factors[name] * loss(*arguments)
         return losses
+
+    def _weighted(self, name: str, value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
+        """A loss of the student's own, or several, as MMEngine adds them up; others are as they are."""
+        if 'loss' not in name:
+            return value
+        if isinstance(value, (list, tuple)):
+            return [self.student_loss_weight * one for one in value]
+        return self.student_loss_weight * value
 
     def _before_step(self) -> None:
         if self.average is not None:

@@ -111,7 +111,11 @@ def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
     if match := re.fullmatch(r'(.+?)\[(-?\d+)\]', path):
         name, index = match[1], int(match[2])
     name = re.sub(r'\[(\d+)\]', r'.\1', name)
-    modules = dict(model.named_modules())
+    modules = {
+        known: module
+        for known, module in model.named_modules()
+        if not known.startswith('distillation_losses')  # the distiller's own, not the student's
+    }
     if not name or name not in modules:
         names = [known for known in modules if known and known.count('.') <= name.count('.')]
         raise ValueError(f'there is no module {name!r}{near(name, names)}')
