@@ -71,7 +71,7 @@ def _say_other_betas(loss: nn.Module, student: Side, teacher: Side) -> None:
     for side, option in ((student, 'beta'), (teacher, 'teacher_beta')):
         taken = getattr(loss, option, None)
         own = getattr(getattr(side.head, 'loss_module', None), 'beta', taken)
-        if taken != own:
+        if taken is not None and taken != own:
             print_log(
                 f"distillation: {type(loss).__name__} takes the {side.role}'s logits times {taken} "
                 f"({option}), the {side.role}'s own loss times {own}: set {option}={own}, or "

@@ -54,8 +54,8 @@ class Trial:
     def _check(self) -> None:
         """What the quantities themselves know of what can be compared."""
         try:
-            for request in self._requests:
-                check = find_quantity(request.name).check
+            for name in dict.fromkeys(request.name for request in self._requests):
+                check = find_quantity(name).check
                 if check is not None and len(self._requests) == 2:
                     check(self.loss, *self.sides)
             self._values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mmpose_sdpose.models.distillers import register_adapter, register_quantity
+from mmpose_sdpose.models.distillers import quantities, register_adapter, register_quantity
 from mmpose_sdpose.models.distillers.fitting import random_images
 from mmpose_sdpose.models.distillers.sides import Request, ask
 
@@ -18,7 +18,7 @@ from torch import nn
 from ...small_models import build as build_started
 from ...small_models import resnet_heatmap_model
 from . import own_quantity
-from .pairs import build, loss_of, model_config
+from .pairs import SIZE, batch_for, build, loss_of, model_config
 
 
 def distiller(
@@ -288,3 +288,83 @@ def test_a_model_that_does_not_work_is_named(builds, message):
     backbone = dict(type='MistakenBackbone', builds=builds)
     with pytest.raises(ValueError, match=message):
         distiller(teacher={**model_config('HeatmapHead'), 'backbone': backbone})
+
+
+def said_of(monkeypatch, module) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(module, 'print_log', lambda text, *_: said.append(text))
+    return said
+
+
+def test_betas_that_nobody_was_trained_with_are_said(monkeypatch):
+    """Logits times another beta are another distribution."""
+    said = said_of(monkeypatch, quantities)
+    loss = dict(type='SimCCDistributionLoss')  # RTMPose's beta, 10, on both sides
+    distiller('RTMCCHead', 'RTMCCHead', losses=dict(simcc=loss))
+    distiller('SimCCHead', 'RTMCCHead', losses=dict(simcc=dict(loss, beta=1.0, teacher_beta=10.0)))
+    mmposes = dict(type='KLDiscretLoss', beta=10.0, label_softmax=True)
+    distiller('RTMCCHead', 'RTMCCHead', losses=dict(simcc=mmposes))
+    assert said == []
+    distiller('SimCCHead', 'RTMCCHead', losses=dict(simcc=loss))
+    distiller('RTMCCHead', 'SimCCHead', losses=dict(simcc=loss))
+    ours, theirs = said
+    assert "takes the student's logits times 10.0 (beta), the student's own loss times 1.0" in ours
+    assert "the teacher's own loss times 1.0: set teacher_beta=1.0" in theirs
+
+
+def test_tokens_of_a_token_head_lie_on_its_grid():
+    layer = dict(type='FeatureLoss', module='head.mct.encoder.layers[-1]')
+    assert distiller('MCTHead', 'MCTHead', losses=dict(features=dict(layer, grid=(4, 4))))
+    message = (
+        r"student's visual tokens lie on \(4, 4\) \(rows, columns\), not \(2, 4\): set student_g"
+    )
+    with pytest.raises(ValueError, match=message):
+        distiller('MCTHead', 'MCTHead', losses=dict(features=dict(layer, grid=(2, 4))))
+
+
+def test_what_the_losses_have_is_no_module_of_the_student():
+    losses = dict(
+        of('backbone[-1]'), more=dict(type='FeatureLoss', module='distillation_losses.more')
+    )
+    with pytest.raises(ValueError, match="no module 'distillation_losses.more'") as error:
+        distiller(losses=losses)
+    assert 'distillation_losses.' not in str(error.value).split(';')[1]
+
+
+@MODELS.register_module()
+class ListingHead(RegressionHead):
+    """Gives its loss in parts, as heads of several stages do."""
+
+    def loss(self, feats, batch_data_samples, train_cfg=None):
+        loss = super().loss(feats, batch_data_samples)['loss_kpt']
+        return dict(loss_kpt=[loss, 2 * loss], acc_pose=[loss])
+
+
+def test_a_loss_in_parts_is_weighted_part_by_part():
+    register_adapter(ListingHead)(lambda head, output: dict(coordinates=output))
+    student = model_config('RegressionHead', type='ListingHead')
+    whole, half = (distiller(student, student_loss_weight=w) for w in (1.0, 0.5))
+    expected, found = (model.loss(**batch_for(model)) for model in (whole, half))
+    torch.testing.assert_close(found['loss_kpt'], [0.5 * one for one in expected['loss_kpt']])
+    torch.testing.assert_close(found['acc_pose'], expected['acc_pose'])
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_a_teacher_of_another_size_gets_its_images_in_half_precision(dtype):
+    size = (96, 128)
+    decoder = dict(type='SimCCLabel', input_size=size, sigma=2.0, simcc_split_ratio=2.0)
+    head = dict(input_size=size, in_featuremap_size=(24, 32), decoder=decoder)
+    model = distiller(teacher=model_config('RTMCCHead', **head))
+    images = random_images(SIZE)
+    expected = model._inputs(images, model, model.teacher)
+    found = model.to(dtype)._inputs(images.to(dtype), model, model.teacher)
+    assert found.dtype == dtype and found.shape[2:] == (128, 96)
+    torch.testing.assert_close(found.float(), expected, rtol=0.02, atol=0.02)
+
+
+def test_a_teacher_that_is_not_there_is_not_needed_for_a_test(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match='to test or export the student no teacher is'
+    ) as error:
+        distiller(teacher_ckpt=str(tmp_path / 'gone.pth'), allow_untrained=False)
+    assert 'model.teacher_ckpt=None model.allow_untrained=True' in str(error.value)
