@@ -84,7 +84,7 @@ def test_nobody_flips_on_photos_and_all_augment_alike(tmp_path):
         ('distillation', 'teacher', 'both'),
         ('across', 'rtmpose_s', 'rtmpose_simcc'),
         ('across', 'resnet18', 'sdpose_features'),
-        ('across', 'sdpose', 'ladpose_attention'),
+        ('across', 'sdpose_teacher', 'ladpose_attention'),
     ],
 )
 def test_a_student_of_photos_learns_from_the_network_that_is_trained(

@@ -14,6 +14,7 @@ simcc_teacher = {'model.teacher_ckpt': 'run:rtmpose_s'}
 runs = dict(
     rtmpose_s=dict(label='RTMPose-s, a teacher', model='own_rtmpose_s', once=True),
     resnet18=dict(label='ResNet-18 to stride 16, a teacher', model='wide_heatmaps', once=True),
+    sdpose_teacher=dict(label='SDPose-N, a teacher', model='sdpose_long', once=True),
     rtmpose=dict(label='RTMPose-t alone', model='own_rtmpose_t', group='RTMPose-t'),
     rtmpose_simcc=dict(
         label='RTMPose-t, SimCC of RTMPose-s',
@@ -38,7 +39,7 @@ runs = dict(
     ladpose_attention=dict(
         label='LADPose-N, L_A of SDPose-N',
         model='distilled_by_sdpose',
-        options={'model.teacher_ckpt': 'run:sdpose', **_base_.attention_alone},
+        options={'model.teacher_ckpt': 'run:sdpose_teacher', **_base_.attention_alone},
         group='LADPose-N',
     ),
 )

@@ -110,6 +110,11 @@ photos = dict(
             start=rtmpose_lspet['own_rtmpose_t']['start'],
         ),
         wide_heatmaps=dict(config=heatmaps_lspet, length=1.5, options=wide),
+        sdpose_long=dict(
+            from_packaged,
+            length=3,
+            options={**_base_.packaged_backbone, 'model.head.num_cycles': 1},
+        ),
         sdpose_features=dict(
             config=f'td-hm_sdpose-n_distill-res18-thin_{lspet}',
             options={
