@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...arguments import check_sizes
 from ..heads import TokenHead
 from ..layers import AttentionMaps, at_least_float32
-from .codecs import heatmap_frame
+from .quantity_checks import (
+    check_attention,
+    check_cells,
+    check_grids,
+    check_heatmaps,
+    say_other_betas,
+    say_other_units,
+)
 from .registries import Lacking, register_quantity
 from .sides import Side
 from .watching import attention_of_layers, module_output
@@ -24,29 +29,10 @@ from .watching import attention_of_layers, module_output
 _SHARPNESS = 25.0
 
 
-def _check_cells(loss: nn.Module, student: Side, teacher: Side) -> None:
-    codecs = [side.head.decoder for side in (student, teacher)]
-    if type(codecs[0]) is not type(codecs[1]) and heatmap_frame(codecs[0]) != heatmap_frame(
-        codecs[1]
-    ):
-        raise ValueError(
-            f"the student's heatmaps come from a {type(codecs[0]).__name__}, the teacher's from a "
-            f'{type(codecs[1]).__name__}, whose cells lie elsewhere: give both one codec'
-        )
-
-
-def _check_heatmaps(loss: nn.Module, student: Side, teacher: Side) -> None:
-    _check_cells(loss, student, teacher)
-    if getattr(loss, 'expects_logits', False):
-        raise ValueError(
-            f'{type(loss).__name__} wants logits, but heatmaps are compared: use KeypointMSELoss'
-        )
-
-
 @register_quantity(
     'heatmaps',
     'B K H W',
-    check=_check_heatmaps,
+    check=check_heatmaps,
     remedy='give both decoders one heatmap_size, or compare coordinates',
 )
 def heatmaps(side: Side) -> Tensor:
@@ -57,7 +43,7 @@ def heatmaps(side: Side) -> Tensor:
 @register_quantity(
     'probability_maps',
     'B K H W',
-    check=_check_cells,
+    check=check_cells,
     remedy='give both heads one heatmap_size, or compare coordinates',
 )
 def probability_maps(side: Side) -> Tensor:
@@ -66,25 +52,10 @@ def probability_maps(side: Side) -> Tensor:
     return mass / mass.sum((2, 3), keepdim=True).clamp(min=1e-6)
 
 
-def _say_other_betas(loss: nn.Module, student: Side, teacher: Side) -> None:
-    """Logits are those of a distribution by the beta that they were trained with."""
-    for side, option in ((student, 'beta'), (teacher, 'teacher_beta')):
-        taken = getattr(loss, option, None)
-        own = getattr(getattr(side.head, 'loss_module', None), 'beta', taken)
-        if taken is not None and taken != own:
-            print_log(
-                f"distillation: {type(loss).__name__} takes the {side.role}'s logits times {taken} "
-                f"({option}), the {side.role}'s own loss times {own}: set {option}={own}, or "
-                'their distributions differ',
-                'current',
-                logging.WARNING,
-            )
-
-
 @register_quantity(
     'simcc',
     ('B K X', 'B K Y'),
-    check=_say_other_betas,
+    check=say_other_betas,
     remedy='give both codecs one input_size and simcc_split_ratio, or compare coordinates',
 )
 def simcc(side: Side) -> tuple[Tensor, Tensor]:
@@ -92,7 +63,7 @@ def simcc(side: Side) -> tuple[Tensor, Tensor]:
     raise Lacking
 
 
-@register_quantity('coordinates', 'B K 2')
+@register_quantity('coordinates', 'B K 2', check=say_other_units)
 def coordinates(side: Side) -> Tensor:
     """Positions (B, K, 2): a teacher's are the peaks of what it gives, a student's have a gradient."""
     teaches = side.role == 'teacher'
@@ -126,18 +97,6 @@ def scales(side: Side) -> Tensor:
     raise Lacking
 
 
-def _check_grids(loss: nn.Module, student: Side, teacher: Side) -> None:
-    heads = [side.head for side in (student, teacher)]
-    if not all(isinstance(head, TokenHead) for head in heads):
-        return
-    grids = [head.mct.grid_size for head in heads]
-    if grids[0] != grids[1]:
-        raise ValueError(
-            f'the student has {grids[0]} visual tokens (rows, columns), the teacher {grids[1]}: the '
-            'loss on visual_tokens needs equal grids'
-        )
-
-
 _ONE_WIDTH = (
     'give both encoders one embed_dims, or compare features by a FeatureLoss, which adapts widths'
 )
@@ -149,7 +108,7 @@ def keypoint_tokens(side: Side) -> Tensor:
     raise Lacking
 
 
-@register_quantity('visual_tokens', 'B N D', select=None, check=_check_grids, remedy=_ONE_WIDTH)
+@register_quantity('visual_tokens', 'B N D', select=None, check=check_grids, remedy=_ONE_WIDTH)
 def visual_tokens(side: Side) -> Tensor:
     """The token of each patch after the last layer: (B, N, D)."""
     raise Lacking
@@ -167,18 +126,11 @@ def _attention_of_joints(maps: AttentionMaps, joints: Tensor) -> AttentionMaps:
     return AttentionMaps(layers, maps.grid_size)
 
 
-def _check_attention(loss: nn.Module, student: Side, teacher: Side) -> None:
-    heads = [side.head for side in (student, teacher)]
-    check = getattr(loss, 'check', None)
-    if check is not None and all(isinstance(head, TokenHead) for head in heads):
-        check(*(head.mct.attention_layout for head in heads))
-
-
 @register_quantity(
     'attention',
     watch=attention_of_layers,
     select=_attention_of_joints,
-    check=_check_attention,
+    check=check_attention,
     offered=lambda side: 'attention' in side.given or isinstance(side.head, TokenHead),
 )
 def attention(side: Side, seen: Any, layers: Sequence[int]) -> AttentionMaps:
@@ -204,8 +156,9 @@ def features(
         raise ValueError(
             f'the {side.role} did not call its module {module}: name one that its forward does'
         )
+    maps = _as_map(seen[0], f"the {side.role}'s {module}", grid)
     _check_own_grid(side, seen[0], module, grid)
-    return _as_map(seen[0], f"the {side.role}'s {module}", grid)
+    return maps
 
 
 def _check_own_grid(side: Side, value: Any, module: str, grid: tuple[int, int] | None) -> None:

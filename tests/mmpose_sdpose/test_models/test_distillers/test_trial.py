@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mmpose_sdpose.models.distillers import quantities, register_adapter, register_quantity
+from mmpose_sdpose.models.distillers import (
+    quantity_checks,
+    register_adapter,
+    register_quantity,
+)
 from mmpose_sdpose.models.distillers.fitting import random_images
 from mmpose_sdpose.models.distillers.sides import Request, ask
 
@@ -298,7 +302,7 @@ def said_of(monkeypatch, module) -> list[str]:
 
 def test_betas_that_nobody_was_trained_with_are_said(monkeypatch):
     """Logits times another beta are another distribution."""
-    said = said_of(monkeypatch, quantities)
+    said = said_of(monkeypatch, quantity_checks)
     loss = dict(type='SimCCDistributionLoss')  # RTMPose's beta, 10, on both sides
     distiller('RTMCCHead', 'RTMCCHead', losses=dict(simcc=loss))
     distiller('SimCCHead', 'RTMCCHead', losses=dict(simcc=dict(loss, beta=1.0, teacher_beta=10.0)))
@@ -310,6 +314,17 @@ def test_betas_that_nobody_was_trained_with_are_said(monkeypatch):
     ours, theirs = said
     assert "takes the student's logits times 10.0 (beta), the student's own loss times 1.0" in ours
     assert "the teacher's own loss times 1.0: set teacher_beta=1.0" in theirs
+
+
+def test_coordinates_in_pixels_are_said(monkeypatch):
+    said = said_of(monkeypatch, quantity_checks)
+    distiller()
+    assert said == []
+    register_adapter(StrangeHead)(lambda head, output: dict(coordinates=48 * output))
+    distiller(model_config('RegressionHead', type='StrangeHead'))
+    (text,) = said
+    assert "the student's coordinates reach" in text
+    assert 'have the adapter of StrangeHead divide them by the input size' in text
 
 
 def test_tokens_of_a_token_head_lie_on_its_grid():
