@@ -24,8 +24,8 @@ SIDES = {'bottom': 0.55, 'left': 0.175, 'right': 0.175, 'top': 0.1}
 def visibility(results: dict) -> np.ndarray:
     """How visible each joint is, 0 where it does not count, of what a pipeline has made so far.
 
-    MMPose's ``KeypointConverter`` leaves two columns: visible, and the weight in the loss, which is 0 for
-    a joint that the data set does not have.
+    MMPose's ``KeypointConverter`` leaves two columns: visible, and the weight in the loss, which is 0
+    for a joint that the data set does not have.
 
     Shape:
         ``keypoints_visible`` (1, K) or (1, K, 2) -> (1, K)

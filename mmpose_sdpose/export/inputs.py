@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ..configs import read_config, read_metainfo
 from ..datasets.coco_people import CocoPeople, read_image, to_sample
+from ..models.heads import innermost
 from .graph import ExportNotPossible
 from .metadata import read_cropping
-from .network import pose_head
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 
@@ -47,7 +47,7 @@ class InputMaker:
     def __init__(self, config: Config, model: TopdownPoseEstimator) -> None:
         init_default_scope(config.get('default_scope', 'mmpose'))
         self.pipeline_config = config.test_dataloader.dataset.pipeline
-        self.padding = read_cropping(config, pose_head(model).decoder.input_size).padding
+        self.padding = read_cropping(config, innermost(model.head).decoder.input_size).padding
         self.pipeline = Compose(self.pipeline_config)
         self.metainfo = read_metainfo(config)
         self.preprocess = model.data_preprocessor

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.checkpoint import write_checkpoint
-from mmpose_sdpose.configs import find_config, read_metainfo
+from mmpose_sdpose.configs import find_config, keypoint_names, read_metainfo
 from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.tools.console import fail
@@ -26,7 +26,6 @@ from mmpose_sdpose.tools.quiet import Quiet
 from mmpose_sdpose.visualization import (
     draw_learning_curve,
     draw_pose_grid,
-    keypoint_names,
     read_scalars,
 )
 

@@ -11,7 +11,7 @@ import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importab
 from mmpose_sdpose.checkpoint import load_weights
 from mmpose_sdpose.configs import read_config, read_metainfo
 from mmpose_sdpose.datasets.coco_people import CocoPeople, read_image, to_sample
-from mmpose_sdpose.tools.console import fail, progress_bar
+from mmpose_sdpose.tools.console import count, fail, progress_bar
 from mmpose_sdpose.visualization import AttentionChoice, check_choice, draw_attention
 
 import cv2
@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, required=True, help='folder for the pictures')
     parser.add_argument('--boxes', help='COCO annotations of the images; default: whole images')
     parser.add_argument(
-        '--people', type=_count, default=3, help='of an image, the largest (%(default)s)'
+        '--people', type=count, default=3, help='of an image, the largest (%(default)s)'
     )
     parser.add_argument('--together', action='store_true', help='everybody in one picture')
     parser.add_argument(
@@ -129,12 +129,6 @@ def _option(text: str) -> str:
     if '=' not in text:
         raise argparse.ArgumentTypeError(f'{text} is no KEY=VALUE')
     return text
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text} is no number from 1 on')
-    return int(text)
 
 
 if __name__ == '__main__':

@@ -17,7 +17,7 @@ from torch import nn
 
 from ...checkpoint import load_weights
 from ...configs import read_config, read_metainfo
-from .watching import innermost
+from ..heads import innermost
 
 
 class Aside:

@@ -12,7 +12,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ...arguments import check_configs, check_dicts, check_flags, check_weights
-from ..heads import num_keypoints_of
+from ..heads import innermost, num_keypoints_of
 from .codecs import input_size_of
 from .comparisons import build_comparison
 from .fitting import fit, random_images, try_out, undisturbed
@@ -23,7 +23,7 @@ from .sides import Request, Side, ask, listen
 from .starting import StartFromTeacher, read_parts
 from .teacher_inputs import TeacherInputs
 from .teachers import Aside, ModelConfig, build_teacher, building, say_other_crops
-from .watching import find_module, innermost
+from .watching import find_module
 
 
 @MODELS.register_module()

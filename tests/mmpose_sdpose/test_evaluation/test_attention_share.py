@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from mmpose_sdpose.configs import keypoint_names
 from mmpose_sdpose.evaluation.attention_share import (
     AttentionShare,
     measure_attention,
@@ -11,7 +12,7 @@ from mmpose_sdpose.evaluation.attention_share import (
     torso_length,
 )
 from mmpose_sdpose.models.layers import TokenAttention
-from mmpose_sdpose.visualization.attention import keypoint_names, read_person
+from mmpose_sdpose.visualization.attention import read_person
 
 import numpy as np
 import pytest

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from mmpose_sdpose.configs import keypoint_names
 from mmpose_sdpose.models.losses.simulated_heatmap_loss import simulate_heatmaps
 from mmpose_sdpose.visualization.attention import (
     AttentionChoice,
     check_choice,
     choose_keypoints,
     keypoint_attention,
-    keypoint_names,
     look,
     plan_views,
     read_person,
