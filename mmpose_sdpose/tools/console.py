@@ -40,7 +40,7 @@ def progress_bar(console: Console | None = None, period_s: float = 30) -> Progre
 def count(text: str) -> int:
     """Type of an argument: a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text} is no whole number from 1 on')
+        raise argparse.ArgumentTypeError(f'{text} is no number from 1 on')
     return int(text)
 
 
