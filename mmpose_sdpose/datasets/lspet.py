@@ -144,7 +144,8 @@ def convert(
         for split, entries in splits.items():
             content = _coco_file(entries)
             text = json.dumps(content, separators=(',', ':'))
-            (partial / 'annotations' / f'lspet_{split}.json').write_text(text)
+            path = partial / 'annotations' / f'lspet_{split}.json'
+            path.write_text(text, encoding='utf-8')
         if out.exists():
             out.rmdir()
         partial.rename(out)

@@ -133,7 +133,7 @@ class Demo:
                 metrics = mean_pose_metrics(self.config)
             with whole_file(path) as file:
                 file.write(json.dumps(metrics).encode())
-        return json.loads(path.read_text())['coco/AP']
+        return json.loads(path.read_text(encoding='utf-8'))['coco/AP']
 
     def untrained(self) -> Path:
         """The model as training finds it."""
@@ -173,7 +173,7 @@ class Demo:
             if done.returncode:
                 raise StepFailed(f'{" ".join(command)} failed:\n{done.stdout}{done.stderr}')
             partial.replace(metrics)
-        return json.loads(metrics.read_text())['coco/AP']
+        return json.loads(metrics.read_text(encoding='utf-8'))['coco/AP']
 
     def tool(self, name: str, config: str, *arguments: str) -> list[str]:
         """What ``mim train`` or ``mim test`` runs; it serves an editable install too."""

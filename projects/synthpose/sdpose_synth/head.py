@@ -7,7 +7,7 @@ import numpy as np
 from .appearance import Outfit
 from .geometry import Vector, rot_x
 from .parts import PART
-from .shapes import FACE, HAIR, Shapes
+from .shapes import FACE, HAIR, PLAIN, Shapes
 from .skeleton import SIDES, Figure
 
 
@@ -49,7 +49,7 @@ def add_hair(shapes: Shapes, figure: Figure, outfit: Outfit) -> None:
             (1.08 * a, 1.0 * b, 1.08 * c),
             cap,
             part,
-            0,
+            PLAIN,
             (0.0, 0.97, -0.15, 0.22),
         )
         shapes.ellipsoid(at(0, 0.36, 1.05), frame, (0.75 * a, 0.07 * b, 0.6 * c), cap, part)
