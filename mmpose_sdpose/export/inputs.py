@@ -67,9 +67,8 @@ class InputMaker:
         if Path(source).is_dir():
             return self._read_folder(Path(source), count, least)
         settings = read_config(source).train_dataloader.dataset.copy()
-        settings.pipeline = (
-            self.pipeline_config
-        )  # people of that data through this model's pipeline
+        # People of that data, through this model's pipeline.
+        settings.pipeline = self.pipeline_config
         dataset = DATASETS.build(settings)
         _check_count(len(dataset), least, source, 'people')
         return self._normalise([dataset[index] for index in _spread(range(len(dataset)), count)])

@@ -13,7 +13,17 @@ from .comparisons import Comparison
 from .registries import Lacking, find_quantity
 from .sides import Request, Side
 
+#: Random images that go through both models.
 IMAGES = 3
+#: What a model raises whose parts do not fit together, or its input.
+_NOT_RUN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+)
 
 
 @contextmanager
@@ -49,16 +59,6 @@ def try_out(role: str, size: tuple[int, int], run: Callable[[], Side]) -> Side:
             f'the {role} does not run on images as its decoder says, where the student takes '
             f'{size[0]}x{size[1]} (W x H): {type(error).__name__}: {error}'
         ) from error
-
-
-_NOT_RUN = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-)
 
 
 def fit(
