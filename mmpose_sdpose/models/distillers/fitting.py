@@ -13,7 +13,17 @@ from .comparisons import Comparison
 from .registries import Lacking, find_quantity
 from .sides import Request, Side
 
+#: Random images that go through both models.
 IMAGES = 3
+#: What a model raises whose parts do not fit together, or its input.
+_NOT_RUN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+)
 
 
 @contextmanager
@@ -51,16 +61,6 @@ def try_out(role: str, size: tuple[int, int], run: Callable[[], Side]) -> Side:
         ) from error
 
 
-_NOT_RUN = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-)
-
-
 def fit(
     losses: Mapping[str, nn.Module],
     comparisons: Mapping[str, Comparison],
@@ -90,7 +90,7 @@ def _check_given(name: str, comparison: Comparison, student: Side, teacher: Side
                 raise ValueError(_lacking(name, request, side, student, teacher)) from None
             except ValueError as error:
                 raise ValueError(f'losses.{name}: {error}') from error
-            except Exception as error:
+            except Exception as error:  # a quantity may be a user's own
                 raise ValueError(
                     f"losses.{name}: the {side.role}'s {request.name} cannot be read "
                     f'({type(error).__name__}: {error}): mend the function of the quantity, or the '
@@ -168,7 +168,7 @@ def _try(
         value = loss(*values, *weights)
     except ValueError as error:
         raise ValueError(f'losses.{name}: {error}') from error
-    except Exception as error:
+    except Exception as error:  # and so may a loss
         remedies = {find_quantity(request.name).remedy for request in requests} - {''}
         raise ValueError(
             f'losses.{name}: {kind} cannot compare {_describe(comparison, student, teacher, joints)}'
