@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def read_people(annotations: Path, images: Path, last: int | None = None) -> Iterator[Person]:
     """Every labelled person, or the last ones, whole and with half of the picture."""
-    truth = json.loads(annotations.read_text())
+    truth = json.loads(annotations.read_text(encoding='utf-8'))
     names = {image['id']: image['file_name'] for image in truth['images']}
     for number, entry in enumerate(truth['annotations'][-last if last else None :]):
         if entry.get('iscrowd') or not entry.get('num_keypoints', 1):

@@ -20,6 +20,7 @@ import matplotlib
 import numpy as np
 
 from sdpose_runtime.cli import main as run_command
+from sdpose_runtime.files import whole_file
 from sdpose_runtime.outputs import write_picture
 
 DOCS = Path(__file__).parents[1] / 'docs'
@@ -71,7 +72,9 @@ def draw_clip(clip: Path, detector: Path, target: Path) -> None:
         for frame in frames
     ]
     sheet = np.vstack([np.hstack(small[:3]), np.hstack(small[3:])])
-    cv2.imwrite(str(target), sheet, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    with whole_file(target) as file:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 80]
+        file.write(cv2.imencode('.jpg', sheet, quality)[1].tobytes())
 
 
 def read_frames(clip: Path, wanted: tuple[int, ...] | list[int]) -> list[np.ndarray]:
@@ -81,12 +84,15 @@ def read_frames(clip: Path, wanted: tuple[int, ...] | list[int]) -> list[np.ndar
         ValueError: If it has no frame of such a number.
     """
     capture, frames = cv2.VideoCapture(str(clip)), []
-    for index in range(max(wanted) + 1):
-        decoded, frame = capture.read()
-        if not decoded:
-            raise ValueError(f'{clip} has no frame {index}')
-        if index in wanted:
-            frames.append(frame)
+    try:
+        for index in range(max(wanted) + 1):
+            decoded, frame = capture.read()
+            if not decoded:
+                raise ValueError(f'{clip} has no frame {index}')
+            if index in wanted:
+                frames.append(frame)
+    finally:
+        capture.release()
     return frames
 
 

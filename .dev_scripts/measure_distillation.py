@@ -15,27 +15,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mmpose_sdpose.benchmark.report import describe_machine
+from mmpose_sdpose.benchmark.report import describe_machine, read_rows, write_rows
 from mmpose_sdpose.benchmark.run import be_quiet
 from mmpose_sdpose.benchmark.spec import Spec
-from mmpose_sdpose.benchmark.training import TrainingStep, training_subject
+from mmpose_sdpose.benchmark.training import TrainingStep, training_step
 
-import pandas as pd
 import torch
 
-
-def step_of(config: str, batch: int) -> TrainingStep:
-    """The training step that ``benchmark --training`` measures."""
-    spec = Spec(config, scope='training', batch=batch, threads=1)
-    return training_subject(spec).measure.__self__  # type: ignore[attr-defined]  # a method of the step
+COLUMNS = (
+    'student_config', 'distillation_config', 'batch', 'student_ms', 'teacher_ms', 'distillation_ms',
+    'extra', 'torch', 'machine', 'command',
+)  # fmt: skip
 
 
 def measure(student: str, distillation: str, batch: int, rounds: int) -> dict[str, float]:
     """Milliseconds of ``student``, ``teacher`` and ``distillation``, and ``extra``, a share of both."""
-    alone, both = step_of(student, batch), step_of(distillation, batch)
+    alone, both = (
+        training_step(Spec(config, scope='training', batch=batch, threads=1))
+        for config in (student, distillation)
+    )
     batches = [step.make_batch() for step in (alone, both)]
-    images = both.model.data_preprocessor(batches[1], training=True)['inputs']
     model = both.model
+    images = model.data_preprocessor(batches[1], training=True)['inputs']
 
     def train(step: TrainingStep, people: dict) -> None:
         step.loss_of(people).backward()
@@ -43,7 +44,7 @@ def measure(student: str, distillation: str, batch: int, rounds: int) -> dict[st
 
     def teach() -> None:
         with torch.no_grad():
-            model._ask_teacher(images)  # all that the losses compare
+            model.ask_teacher(images)
 
     runs: dict[str, Callable[[], None]] = dict(
         student=lambda: train(alone, batches[0]),
@@ -68,6 +69,8 @@ def main() -> int:
     parser.add_argument('--rounds', type=int, default=40, help='%(default)s')
     parser.add_argument('--csv', type=Path, help='add a row to this file')
     args = parser.parse_args()
+    # Before minutes of measuring: whether the rows can be added there.
+    before = read_rows(args.csv, COLUMNS) if args.csv and args.csv.exists() else []
     be_quiet()
     torch.set_num_threads(1)
     found = measure(args.student, args.distillation, args.batch, args.rounds)
@@ -79,15 +82,17 @@ def main() -> int:
         row = dict(
             student_config=args.student,
             distillation_config=args.distillation,
-            batch=args.batch,
-            **{f'{name}_ms': round(found[name], 1) for name in list(found)[:3]},
-            extra=round(found['extra'], 4),
+            batch=str(args.batch),
+            **{
+                f'{name}_ms': f'{found[name]:.1f}'
+                for name in ('student', 'teacher', 'distillation')
+            },
+            extra=f'{found["extra"]:.4f}',
             torch=torch.__version__,
             machine=describe_machine('cpu', 1),
             command=shlex.join(['python', *sys.argv]),
         )
-        there = args.csv.exists()
-        pd.DataFrame([row]).to_csv(args.csv, mode='a', header=not there, index=False)
+        write_rows(args.csv, COLUMNS, [*before, row])
     return 0
 
 

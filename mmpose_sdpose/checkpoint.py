@@ -26,11 +26,13 @@ READS_SAFELY = digit_version(torch.__version__) >= digit_version('2.6.0')
 PACKAGED = 'mmpose_sdpose://'
 #: Parts of a head that only training uses: a model that is to predict does without them.
 TRAINING_ONLY = ('head.loss_module.', 'head.score_loss.', 'head.between_cycles.')
-#: Where a weight belongs that the model has no place for; what else a file holds is nobody's business.
+#: Weights under these names must have a place in the model; other entries of a file are left alone.
 _PARTS = ('backbone.', 'neck.', 'head.')
 #: Weights of one row for each keypoint, by the end of their name -> the axis that counts keypoints. The
 #: last layer is that of MMPose's heatmap and SimCC heads.
 _KEYPOINT_AXES = {'.keypoint_tokens': 1, '.final_layer.weight': 0, '.final_layer.bias': 0}
+#: Data sets whose people have so many keypoints, for weights that do not say.
+DATA_OF_KEYPOINTS = {17: 'COCO', 14: 'CrowdPose'}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -254,10 +256,6 @@ def put_keypoints(
     """A copy of a weight with another's keypoints in place of some of its own, wherever that one is."""
     from_rows, to_rows = from_rows.to(own.device), to_rows.to(own.device)
     return own.clone().index_copy_(axis, to_rows, value.to(own).index_select(axis, from_rows))
-
-
-#: Data sets whose people have so many keypoints, for weights that do not say.
-DATA_OF_KEYPOINTS = {17: 'COCO', 14: 'CrowdPose'}
 
 
 def count_keypoints(found: Mapping[str, Any]) -> int:

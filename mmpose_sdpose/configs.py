@@ -134,6 +134,11 @@ def read_metainfo(config: Config) -> dict[str, Any]:
     return metainfo
 
 
+def keypoint_names(metainfo: dict[str, Any]) -> list[str]:
+    """Names of the keypoints of a data set by its parsed metainfo, in order."""
+    return [metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints'])]
+
+
 def keypoint_names_of(data: str) -> list[str]:
     """Names of the keypoints of a data set that MMPose describes, in its order.
 

@@ -34,7 +34,7 @@ class TrainingStep:
     """
 
     def __init__(self, model: BasePoseEstimator, config: Config, spec: Spec) -> None:
-        self.model = model
+        self.model, self.config = model, config
         self.device = spec.device
         self.options = spec.training
         self.pipeline, self.left_out = made_up_data.training_pipeline(config)
@@ -64,7 +64,7 @@ class TrainingStep:
         return self.model.parse_losses(losses)[0]
 
 
-def training_subject(spec: Spec) -> Subject:
+def training_step(spec: Spec) -> TrainingStep:
     """A model ready to be trained, from random weights; of a distillation: teacher and student.
 
     Raises:
@@ -86,7 +86,17 @@ def training_subject(spec: Spec) -> Subject:
         make_attention_explicit(model)
     if spec.training.compile:
         model.forward = torch.compile(model.forward)
-    notes = stand_in_notes(config, spec.name)
+    return step
+
+
+def training_subject(spec: Spec) -> Subject:
+    """The training step of a config, ready to be timed.
+
+    Raises:
+        CannotMeasure, FileNotFoundError: As :func:`training_step`.
+    """
+    step = training_step(spec)
+    notes = stand_in_notes(step.config, spec.name)
     notes += [f'{spec.name}: data without {name}, not installed' for name in step.left_out]
     return Subject(spec, input_size(spec.source), step.measure, notes)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import cv2
 import numpy as np
 from scipy.io import loadmat
 
 from ..configs import keypoint_names_of
+from .coco_people import read_image
 
 #: The joints of ``joints.mat``, in its order, by CrowdPose's names.
 JOINTS = (
@@ -29,8 +29,6 @@ MARGIN = 0.15
 LEAST_JOINTS = 4
 #: Photos whose size is looked at before all are copied.
 TRIED = 24
-
-
 _UNLIKE = 'is it the file of another data set (LSP has (3, 14, 2000))?'
 
 
@@ -144,7 +142,8 @@ def convert(
         for split, entries in splits.items():
             content = _coco_file(entries)
             text = json.dumps(content, separators=(',', ':'))
-            (partial / 'annotations' / f'lspet_{split}.json').write_text(text)
+            path = partial / 'annotations' / f'lspet_{split}.json'
+            path.write_text(text, encoding='utf-8')
         if out.exists():
             out.rmdir()
         partial.rename(out)
@@ -201,10 +200,10 @@ def _inside(points: np.ndarray, image: dict[str, Any]) -> np.ndarray:
 
 
 def _image_entry(number: int, path: Path) -> dict[str, Any]:
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ArchiveError(f'{path} is no readable image: unpack the archive again')
-    height, width = image.shape[:2]
+    try:
+        height, width = read_image(path).shape[:2]
+    except OSError as error:
+        raise ArchiveError(f'{error}: unpack the archive again') from error
     return dict(id=number, file_name=path.name, width=width, height=height, crowdIndex=0.0)
 
 

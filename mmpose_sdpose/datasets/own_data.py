@@ -1,11 +1,9 @@
-"""A user's own keypoints: from the COCO file of a labelling tool to what a training reads."""
+"""A user's own keypoints: the COCO file of a labelling tool, read, completed and divided."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,27 +11,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import cv2
 import numpy as np
 
 from .checks.annotations import Annotations, WrongFile, load_json, look_at_images
 from .checks.findings import as_id, first_wrong, is_box, is_positive, only_finite, short, some
 from .checks.people import look_at_boxes
+from .coco_people import read_image
 
-#: COCO's sigmas by the names without left and right; whoever is called otherwise gets the default.
-SIGMAS = dict(
-    nose=0.026, eye=0.025, ear=0.035, shoulder=0.079, elbow=0.072, wrist=0.062, hip=0.107, knee=0.087,
-    ankle=0.089,
-)  # fmt: skip
-DEFAULT_SIGMA = 0.05
 #: What MMPose takes for the area of a person who has none, as a share of the box.
 AREA_SHARE = 0.53
 #: A box that is made from keypoints goes beyond them by this share of its longer side.
 MARGIN = 0.1
 #: Up to this share of keypoints or people may be in a place that cannot be: slips, no other unit.
 SLIPS = 0.1
-_SIDES = {'left': 'right', 'right': 'left', 'l': 'r', 'r': 'l'}
-_LOWER = ('hip', 'knee', 'ankle', 'foot', 'heel', 'toe')
 
 
 @dataclass
@@ -74,7 +64,7 @@ def read_labels(
         names: Of the keypoints, where the file does not name them.
 
     Raises:
-        OSError: If the file cannot be read.
+        OSError: If the file or an image cannot be read.
         ValueError: If it is of another kind, or what it says cannot be used.
     """
     content = load_json(path)
@@ -216,9 +206,8 @@ def _file_of(name: str, folder: Path, there: dict[str, list[Path]]) -> Path | No
         inside = spelling.lstrip('/')
         if '..' not in inside.split('/') and (folder / inside).is_file():
             return folder / inside
-        alike = there.get(
-            os.path.basename(spelling), []
-        )  # tools write folders of their own in front
+        # Tools write folders of their own in front.
+        alike = there.get(os.path.basename(spelling), [])
         if len(alike) == 1:
             return alike[0]
     return None
@@ -236,35 +225,18 @@ def _check_size(entry: dict[str, Any], image: dict[str, Any], path: str | Path) 
 
 def _size_of(path: Path) -> tuple[int, int]:
     """Width and height as they are read for training."""
-    image = (
-        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
-    )
-    if image is None:
-        raise WrongFile(f'{path} is no readable image')
-    return image.shape[1], image.shape[0]
+    height, width = read_image(path).shape[:2]
+    return width, height
 
 
 def _add(labels: Labels, entry: dict, images: dict[str, dict], path: str | Path) -> None:
     """Take one annotation, or count why not."""
     who = f'{path}: annotation {short(entry.get("id"))}'
-    values = entry.get('keypoints') or []
-    if not values:
+    if not entry.get('keypoints'):
         labels.left_out['without keypoints'] += 1
         return
-    if len(values) != 3 * len(labels.names) or not only_finite(values):
-        finite = only_finite(values)
-        what = (
-            f'{len(values)} numbers'
-            if finite
-            else f'{short(first_wrong(values))} among the numbers'
-        )
-        raise WrongFile(
-            f'{who} has {what} as keypoints: wanted are x, y and visibility of each of '
-            f'{len(labels.names)} keypoints, 0, 0, 0 where one is not labelled'
-        )
-    points = np.array(values, float).reshape(-1, 3)
+    points = _points_of(entry['keypoints'], len(labels.names), who)
     labelled = points[:, 2] > 0
-    points[~labelled] = 0
     if entry.get('iscrowd') or not labelled.any():
         labels.left_out['crowds' if entry.get('iscrowd') else 'with no keypoint labelled'] += 1
         return
@@ -292,6 +264,21 @@ def _add(labels: Labels, entry: dict, images: dict[str, dict], path: str | Path)
             num_keypoints=int(labelled.sum()),
             keypoints=[round(float(value), 2) for value in points.ravel()],
         )
+    )
+
+
+def _points_of(values: Any, count: int, who: str) -> np.ndarray:
+    """x, y and visibility of each keypoint, (K, 3); all 0 where one is not labelled."""
+    what = f'{len(values)} numbers'
+    if not only_finite(values):
+        what = f'{short(first_wrong(values))} among the numbers'
+    elif len(values) == 3 * count:
+        points = np.array(values, float).reshape(-1, 3)
+        points[points[:, 2] <= 0] = 0
+        return points
+    raise WrongFile(
+        f'{who} has {what} as keypoints: wanted are x, y and visibility of each of {count} keypoints, '
+        '0, 0, 0 where one is not labelled'
     )
 
 
@@ -376,120 +363,3 @@ def _part(labels: Labels, numbers: Sequence[int]) -> Labels:
     images = [image for image in labels.images if image['id'] in wanted]
     people = [person for person in labels.people if person['image_id'] in wanted]
     return replace(labels, images=images, people=people)
-
-
-def coco_file(labels: Labels, name: str) -> str:
-    """The text of a COCO file of one category."""
-    skeleton = [[start + 1, end + 1] for start, end in labels.links]
-    kind = dict(id=1, name=name, keypoints=labels.names, skeleton=skeleton)
-    content = dict(images=labels.images, annotations=labels.people, categories=[kind])
-    return json.dumps(content, separators=(',', ':'))
-
-
-def mirrored(name: str, names: Sequence[str]) -> str:
-    """The keypoint that a keypoint becomes in a mirror, by left and right in the names; '' if none."""
-    parts = re.split(r'([^A-Za-z0-9]+)', name)
-    for index, part in enumerate(parts):
-        other = _SIDES.get(part.lower())
-        if other:
-            if part.istitle() or part.isupper():
-                other = other.upper() if part.isupper() else other.title()
-            swapped = ''.join([*parts[:index], other, *parts[index + 1 :]])
-            if swapped in names:
-                return swapped
-    return ''
-
-
-def metainfo_file(labels: Labels, name: str) -> str:
-    """The text of a metainfo file, as MMPose's data sets have them."""
-    lines = [
-        '# What the keypoints are. swap: what a keypoint becomes in a mirror. sigmas: how far off, in',
-        '# shares of the size, is as good as right for the AP; COCO has 0.025 (eyes) to 0.107 (hips).',
-        'dataset_info = dict(',
-        f'    dataset_name={name!r},',
-        '    keypoint_info={',
-    ]
-    for index, keypoint in enumerate(labels.names):
-        kind = 'lower' if any(part in keypoint.lower() for part in _LOWER) else 'upper'
-        lines.append(
-            f'        {index}: dict(id={index}, name={keypoint!r}, color={_colour(keypoint)}, '
-            f'type={kind!r}, swap={mirrored(keypoint, labels.names)!r}),'
-        )
-    lines += ['    },', '    skeleton_info={']
-    for index, (start, end) in enumerate(labels.links):
-        pair = (labels.names[start], labels.names[end])
-        lines.append(f'        {index}: dict(link={pair!r}, id={index}, color={_colour(pair[0])}),')
-    sigmas = [_sigma(keypoint) for keypoint in labels.names]
-    lines += [
-        '    },',
-        f'    joint_weights={[1.0] * len(labels.names)},',
-        f'    sigmas={sigmas},',
-        ')',
-    ]
-    return '\n'.join(lines) + '\n'
-
-
-def _sigma(name: str) -> float:
-    bare = re.sub(r'^(left|right)_|_(left|right)$', '', name.lower())
-    return SIGMAS.get(bare, DEFAULT_SIGMA)
-
-
-def _colour(name: str) -> list[int]:
-    """Red, green and blue, by side, as the runtime draws."""
-    parts = re.split(r'[^a-z]+', name.lower())
-    if 'left' in parts:
-        return [255, 170, 80]
-    return [60, 160, 255] if 'right' in parts else [90, 220, 90]
-
-
-#: Steps of a fine-tuning, and people in one of them.
-STEPS, BATCH = 1500, 16
-
-
-def config_file(
-    labels: dict[str, Labels], out: Path, images: Path, base: str, weights: str | None, lr: float
-) -> str:
-    """The text of a config that fine-tunes a model on the data.
-
-    Args:
-        labels: Training and held-out part.
-        out: Folder of the files, as the config shall say it; its name is that of the data.
-        images: Folder of the images, likewise.
-        base: File in ``out`` with the model's own config.
-        weights: Checkpoint that the training starts from; None: random weights.
-        lr: Learning rate for batches of :data:`BATCH`.
-    """
-    name = out.resolve().name
-    people = {part: len(found.people) for part, found in labels.items()}
-    epochs = min(max(round(STEPS * BATCH / people['train']), 10), 300)
-    count = len(labels['train'].names)
-    train, val, keypoints = (
-        (out / file).as_posix() for file in ('train.json', 'val.json', f'{name}_keypoints.py')
-    )
-    return f"""\
-# {name}: {count} keypoints, {people['train']} to train on, {people['val']} held out.
-# Written by prepare_data; change it at will.
-_base_ = ['./{base}']
-
-load_from = {weights!r}
-model = dict(head=dict(out_channels={count}))
-
-epochs = {epochs}
-train_cfg = dict(max_epochs=epochs, val_interval={max(1, epochs // 10)})
-optim_wrapper = dict(optimizer=dict(lr={lr:.2g}))
-param_scheduler = [
-    dict(type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
-    dict(type='CosineAnnealingLR', T_max=epochs, eta_min=1e-5, convert_to_iter_based=True),
-]
-
-data = dict(
-    data_root='',
-    data_prefix=dict(img={images.as_posix()!r}),
-    metainfo=dict(from_file={keypoints!r}),
-)
-train_dataloader = dict(batch_size={BATCH}, dataset=dict(data, ann_file={train!r}))
-val_dataloader = dict(dataset=dict(data, ann_file={val!r}))
-test_dataloader = val_dataloader
-val_evaluator = dict(ann_file={val!r})
-test_evaluator = val_evaluator
-"""

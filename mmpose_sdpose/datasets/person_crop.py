@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
 from ..arguments import check_counts, check_positive
+from .transforms import visibility
 
 #: Bytes of the blocks that pictures are kept in: more than the C library ever takes from its heap, where
 #: every picture would stand in the gap that a batch has left, and the next batch would need a new one.
@@ -61,13 +62,10 @@ class PackPersonCrop(BaseTransform):
         side = self.padding * max(height, width / self.aspect_ratio, 1.0)
         zoom = self.size / side
         offset = self.size / 2 - zoom * (box[:2] + box[2:]) / 2
-        visible = results['keypoints_visible'][0]
-        if visible.ndim == 2:  # of a KeypointConverter: visible, and weighted
-            visible = visible.prod(axis=-1)
         return dict(
             inputs=self._picture(results['img_path'], float(zoom), tuple(offset.tolist())),
             keypoints=(zoom * results['keypoints'][0, :, :2] + offset).astype(np.float32),
-            keypoints_visible=visible.astype(np.float32),
+            keypoints_visible=visibility(results)[0].astype(np.float32),
             bbox=(zoom * box + np.tile(offset, 2)).astype(np.float32),
         )
 

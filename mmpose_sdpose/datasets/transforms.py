@@ -21,6 +21,19 @@ Range = tuple[float, float]
 SIDES = {'bottom': 0.55, 'left': 0.175, 'right': 0.175, 'top': 0.1}
 
 
+def visibility(results: dict) -> np.ndarray:
+    """How visible each joint is, 0 where it does not count, of what a pipeline has made so far.
+
+    MMPose's ``KeypointConverter`` leaves two columns: visible, and the weight in the loss, which is 0
+    for a joint that the data set does not have.
+
+    Shape:
+        ``keypoints_visible`` (1, K) or (1, K, 2) -> (1, K)
+    """
+    visible = results['keypoints_visible']
+    return visible if visible.ndim == 2 else visible.prod(axis=-1)
+
+
 @TRANSFORMS.register_module()
 class RandomBodyCut(BaseTransform):
     """Cut the photo through the person, as at the edge of a photo; the box becomes what is left.
@@ -78,10 +91,10 @@ class RandomBodyCut(BaseTransform):
         window = _window(side, np.random.uniform(*self.keep), box, image.shape[:2])
         points = results['keypoints']
         inside = ((points >= window[:2]) & (points < window[2:])).all(axis=-1)
+        if ((visibility(results) > 0) & inside).sum() < self.min_joints:
+            return results
         visible = results['keypoints_visible'].copy()
         visible[~inside] = 0  # both columns, where a KeypointConverter has added weights
-        if (visible.reshape(*inside.shape, -1)[..., 0] > 0).sum() < self.min_joints:
-            return results
         left, top, right, bottom = window
         cut = np.zeros_like(image)
         cut[top:bottom, left:right] = image[top:bottom, left:right]

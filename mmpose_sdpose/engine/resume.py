@@ -65,7 +65,8 @@ def why_not_resumed(checkpoint: Mapping[str, Any]) -> str:
 
 def _last_checkpoint(folder: Path) -> Path:
     pointer = folder / 'last_checkpoint'
-    return Path(pointer.read_text(errors='replace').strip() if pointer.is_file() else '')
+    there = pointer.is_file()
+    return Path(pointer.read_text(encoding='utf-8', errors='replace').strip() if there else '')
 
 
 def _number(path: Path) -> int:

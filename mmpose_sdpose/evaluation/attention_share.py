@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..configs import keypoint_names
 from ..models.distillers import TopdownDistiller
 from ..models.heads import TokenHead
 from ..visualization.attention import (
     AttentionChoice,
     Person,
     check_choice,
-    keypoint_names,
     look,
     plan_views,
     read_person,

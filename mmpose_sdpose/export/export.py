@@ -17,11 +17,12 @@ from sdpose_runtime.metadata_format import THRESHOLD
 
 from ..checkpoint import load_weights
 from ..configs import build_model, read_config, read_metainfo
+from ..models.heads import innermost
 from .decoding import decoding_of
 from .graph import ExportNotPossible, OnnxSession, check_opset, check_packages, join, trace
 from .inputs import InputMaker
 from .metadata import describe, write_entry
-from .network import Mirror, Network, pose_head
+from .network import Mirror, Network
 from .quantise import store_half, to_half, to_int8
 from .verify import check_decoding, check_network, predict, raw_outputs
 
@@ -126,7 +127,7 @@ def export(request: Request, say: Say = lambda step: None) -> Exported:
     check_opset(request.opset)
     config, model = read_config(request.config), read_model(request.config, request.checkpoint)
     flip_indices = read_metainfo(config)['flip_indices'] if request.flip_test else None
-    decoding = decoding_of(pose_head(model), model.test_cfg or {}, flip_indices)
+    decoding = decoding_of(innermost(model.head), model.test_cfg or {}, flip_indices)
     entry = describe(config, model, request.precision, request.flip_test, request.threshold)
     say('reading images')
     maker = InputMaker(config, model)

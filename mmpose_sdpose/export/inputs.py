@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ..configs import read_config, read_metainfo
 from ..datasets.coco_people import CocoPeople, read_image, to_sample
+from ..models.heads import innermost
 from .graph import ExportNotPossible
 from .metadata import read_cropping
-from .network import pose_head
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 
@@ -47,7 +47,7 @@ class InputMaker:
     def __init__(self, config: Config, model: TopdownPoseEstimator) -> None:
         init_default_scope(config.get('default_scope', 'mmpose'))
         self.pipeline_config = config.test_dataloader.dataset.pipeline
-        self.padding = read_cropping(config, pose_head(model).decoder.input_size).padding
+        self.padding = read_cropping(config, innermost(model.head).decoder.input_size).padding
         self.pipeline = Compose(self.pipeline_config)
         self.metainfo = read_metainfo(config)
         self.preprocess = model.data_preprocessor
@@ -67,9 +67,8 @@ class InputMaker:
         if Path(source).is_dir():
             return self._read_folder(Path(source), count, least)
         settings = read_config(source).train_dataloader.dataset.copy()
-        settings.pipeline = (
-            self.pipeline_config
-        )  # people of that data through this model's pipeline
+        # People of that data, through this model's pipeline.
+        settings.pipeline = self.pipeline_config
         dataset = DATASETS.build(settings)
         _check_count(len(dataset), least, source, 'people')
         return self._normalise([dataset[index] for index in _spread(range(len(dataset)), count)])

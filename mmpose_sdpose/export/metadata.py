@@ -13,10 +13,10 @@ from mmpose.models import TopdownPoseEstimator
 
 from sdpose_runtime.metadata_format import FORMAT, KEY, THRESHOLD
 
-from ..configs import read_metainfo
+from ..configs import keypoint_names, read_metainfo
+from ..models.heads import innermost
 from ..version import __version__
 from .graph import ExportNotPossible
-from .network import pose_head
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -80,7 +80,7 @@ def describe(
     Raises:
         ExportNotPossible: If the test pipeline crops in a way that the entry cannot say.
     """
-    metainfo, input_size = read_metainfo(config), pose_head(model).decoder.input_size
+    metainfo, input_size = read_metainfo(config), innermost(model.head).decoder.input_size
     cropping = read_cropping(config, input_size)
     return dict(
         format=FORMAT,
@@ -91,7 +91,7 @@ def describe(
         padding=cropping.padding,
         use_udp=cropping.use_udp,
         flip_test=flip_test,
-        keypoint_names=_names(metainfo),
+        keypoint_names=keypoint_names(metainfo),
         flip_pairs=_flip_pairs(metainfo['flip_indices']),
         skeleton=[[int(one), int(two)] for one, two in metainfo['skeleton_links']],
         keypoint_colors=[[int(part) for part in color] for color in metainfo['keypoint_colors']],
@@ -118,10 +118,6 @@ def _normalisation(preprocessor: BaseDataPreprocessor) -> dict[str, Any]:
         std=[round(value, 4) for value in std],
         bgr_to_rgb=bool(getattr(preprocessor, '_channel_conversion', False)),
     )
-
-
-def _names(metainfo: dict[str, Any]) -> list[str]:
-    return [metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints'])]
 
 
 def _flip_pairs(flip_indices: list[int]) -> list[list[int]]:

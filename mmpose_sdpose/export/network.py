@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import torch
 from mmpose.models import TopdownPoseEstimator
-from mmpose.models.heads import BaseHead, VisPredictHead
 from torch import Tensor, nn
 
-from ..models.heads import TokenHead
+from ..models.heads import TokenHead, innermost
 from .token_graph import FoldedTokens
-
-
-def pose_head(model: TopdownPoseEstimator) -> BaseHead:
-    """The head that predicts keypoints; of a ``VisPredictHead`` the one that it wraps."""
-    return model.head.pose_head if isinstance(model.head, VisPredictHead) else model.head
 
 
 class Network(nn.Module):
@@ -28,7 +22,7 @@ class Network(nn.Module):
 
     def __init__(self, model: TopdownPoseEstimator) -> None:
         super().__init__()
-        self.model, self.head = model, pose_head(model)
+        self.model, self.head = model, innermost(model.head)
         self.tokens = FoldedTokens(self.head.mct) if isinstance(self.head, TokenHead) else None
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

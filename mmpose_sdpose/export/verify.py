@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..models.backbones import IdentityBackbone
+from ..models.heads import innermost
 from .graph import ExportNotPossible, OnnxSession
-from .network import pose_head
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -47,7 +47,7 @@ class Poses:
 
 def raw_outputs(model: TopdownPoseEstimator, images: Tensor, batch: int = 16) -> list[Tensor]:
     """What the head's ``forward`` gives for images, in PyTorch."""
-    head, parts = pose_head(model), []
+    head, parts = innermost(model.head), []
     with torch.inference_mode():
         for chunk in images.split(batch):
             raw = head(model.extract_feat(chunk))
@@ -65,7 +65,7 @@ def predict(
         raw: What the head's ``forward`` gave; for a flip test the mirrored images' behind the others.
         flip_indices: For a flip test: where each keypoint is found in a mirrored image.
     """
-    head = copy(pose_head(model))
+    head = copy(innermost(model.head))
     # It is given raw outputs in the place of feature maps; some heads write into them.
     head.forward = lambda raw: raw[0].clone() if len(raw) == 1 else raw
     flips = flip_indices is not None
@@ -162,7 +162,7 @@ def make_up_raw(
         count: For so many images.
         numbers: Where the places come from.
     """
-    codec, shape = pose_head(model).decoder, (count, *example[0].shape[1:])
+    codec, shape = innermost(model.head).decoder, (count, *example[0].shape[1:])
     if isinstance(codec, RegressionLabel):
         places = numbers.uniform(-0.02, 1.02, shape)
         return [torch.from_numpy(places.astype(np.float32))]

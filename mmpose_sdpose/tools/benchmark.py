@@ -34,7 +34,7 @@ from mmpose_sdpose.benchmark.spec import (
     TrainingOptions,
     list_specs,
 )
-from mmpose_sdpose.tools.console import fail, progress_bar
+from mmpose_sdpose.tools.console import count, fail, progress_bar
 
 import torch
 from rich.console import Console
@@ -47,18 +47,18 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('models', nargs='+', metavar='CONFIG_OR_ONNX')
-    parser.add_argument('--batch', type=_positive, nargs='+', metavar='N', help='images (1)')
+    parser.add_argument('--batch', type=count, nargs='+', metavar='N', help='images (1)')
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu')
     threads = torch.get_num_threads()
     parser.add_argument(
-        '--threads', type=_positive, default=threads, metavar='N', help='of the CPU (%(default)s)'
+        '--threads', type=count, default=threads, metavar='N', help='of the CPU (%(default)s)'
     )
     parser.add_argument(
-        '--repeats', type=_positive, default=30, metavar='N', help='passes of each (%(default)s)'
+        '--repeats', type=count, default=30, metavar='N', help='passes of each (%(default)s)'
     )
     parser.add_argument(
         '--processes',
-        type=_positive,
+        type=count,
         default=PROCESSES,
         metavar='N',
         help='in which the network of an ONNX file is timed, --repeats passes in each (%(default)s)',
@@ -108,13 +108,6 @@ def _add_scopes(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument('--training', action='store_true', help=SCOPES['training'])
     group.add_argument('--clip', action='store_true', help=SCOPES['clip'] + ' (ONNX files)')
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{number} is below 1')
-    return number
 
 
 def _scope_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> str:

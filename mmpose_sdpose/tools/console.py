@@ -1,7 +1,8 @@
-"""How the tools speak to the terminal: one progress bar, one way to fail."""
+"""How the tools speak with the terminal: counts they are given, one progress bar, one way to fail."""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import threading
@@ -34,6 +35,13 @@ def progress_bar(console: Console | None = None, period_s: float = 30) -> Progre
         console=console or Console(stderr=True),
         speed_estimate_period=period_s,
     )
+
+
+def count(text: str) -> int:
+    """Type of an argument: a whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text} is no number from 1 on')
+    return int(text)
 
 
 def end_by_sigterm() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.checkpoint import write_checkpoint
-from mmpose_sdpose.configs import find_config, read_metainfo
+from mmpose_sdpose.configs import find_config, keypoint_names, read_metainfo
 from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.evaluation import mean_pose_metrics
 from mmpose_sdpose.tools.console import fail
@@ -26,7 +26,6 @@ from mmpose_sdpose.tools.quiet import Quiet
 from mmpose_sdpose.visualization import (
     draw_learning_curve,
     draw_pose_grid,
-    keypoint_names,
     read_scalars,
 )
 
@@ -134,7 +133,7 @@ class Demo:
                 metrics = mean_pose_metrics(self.config)
             with whole_file(path) as file:
                 file.write(json.dumps(metrics).encode())
-        return json.loads(path.read_text())['coco/AP']
+        return json.loads(path.read_text(encoding='utf-8'))['coco/AP']
 
     def untrained(self) -> Path:
         """The model as training finds it."""
@@ -174,7 +173,7 @@ class Demo:
             if done.returncode:
                 raise StepFailed(f'{" ".join(command)} failed:\n{done.stdout}{done.stderr}')
             partial.replace(metrics)
-        return json.loads(metrics.read_text())['coco/AP']
+        return json.loads(metrics.read_text(encoding='utf-8'))['coco/AP']
 
     def tool(self, name: str, config: str, *arguments: str) -> list[str]:
         """What ``mim train`` or ``mim test`` runs; it serves an editable install too."""

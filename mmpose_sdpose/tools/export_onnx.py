@@ -45,6 +45,31 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='file, URL or mmpose_sdpose://NAME.pth')
     parser.add_argument('out', type=Path, help='the ONNX file')
     parser.add_argument('--force', action='store_true', help='replace OUT if it exists')
+    _add_precision(parser)
+    parser.add_argument(
+        '--images',
+        metavar='DATA',
+        help='images, as for --int8, on which the graph is compared with PyTorch (default: those of '
+        '--int8, or made-up people)',
+    )
+    _add_graph(parser)
+    parser.add_argument(
+        '--evaluate',
+        nargs='?',
+        const='',
+        metavar='CONFIG',
+        help='also print the AP of PyTorch and of the graphs on the test data of CONFIG (default: of '
+        'the config itself), all with or without --flip-test',
+    )
+    args = parser.parse_args(argv)
+    if not np.isfinite(args.threshold):
+        parser.error(f'--threshold {args.threshold} must be a number')
+    if args.calibration_images < LEAST_IMAGES:
+        parser.error(f'--calibration-images {args.calibration_images}: at least {LEAST_IMAGES}')
+    return args
+
+
+def _add_precision(parser: argparse.ArgumentParser) -> None:
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument(
         '--int8',
@@ -61,12 +86,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--calibration-images', type=int, default=64, metavar='N', help='for --int8 (%(default)s)'
     )
-    parser.add_argument(
-        '--images',
-        metavar='DATA',
-        help='images, as for --int8, on which the graph is compared with PyTorch (default: those of '
-        '--int8, or made-up people)',
-    )
+
+
+def _add_graph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--flip-test',
         action='store_true',
@@ -87,20 +109,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='written into the file: the score from which on the runtime draws a keypoint (%(default)s)',
     )
     parser.add_argument('--opset', type=int, default=18, help='of the operators (%(default)s)')
-    parser.add_argument(
-        '--evaluate',
-        nargs='?',
-        const='',
-        metavar='CONFIG',
-        help='also print the AP of PyTorch and of the graphs on the test data of CONFIG (default: of '
-        'the config itself), all with or without --flip-test',
-    )
-    args = parser.parse_args(argv)
-    if not np.isfinite(args.threshold):
-        parser.error(f'--threshold {args.threshold} must be a number')
-    if args.calibration_images < LEAST_IMAGES:
-        parser.error(f'--calibration-images {args.calibration_images}: at least {LEAST_IMAGES}')
-    return args
 
 
 def _batch(text: str) -> int | None:

@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='get_flops', description=__doc__)
     parser.add_argument(
         'configs', nargs='*', help='paths, or names of our configs; default: all of ours'
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> int:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
     table = Table('config', 'input', 'params (M)', 'GFLOPs', 'GFLOPs with attention')
     try:
         configs = [find_config(name) for name in args.configs] or plain_configs()
@@ -37,7 +37,7 @@ def main() -> int:
                 f'{cost.published_flops / 1e9:.3f}',
                 f'{cost.flops_with_attention / 1e9:.3f}',
             )
-    except (FileNotFoundError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         return fail('get_flops', error)
     # A wide console keeps config names whole where the output goes into a file.
     Console(width=None if sys.stdout.isatty() else 140).print(table)

@@ -94,9 +94,8 @@ def _check(cfg: Config, stages: Sequence[str]) -> None:
     cfg.custom_hooks = hooks + [dict(type=hook) for hook in HOOKS if hook not in has_hook]
     if stages == ['test']:
         cfg.resume = False  # the config that a resumed training leaves says so
-    if (
-        _is_first_process()
-    ):  # the others would read and say the same; warnings are the hook's to log
+    # The other processes would read and say the same; warnings are the hook's to log.
+    if _is_first_process():
         raise_errors(check_data(cfg, stages))
 
 

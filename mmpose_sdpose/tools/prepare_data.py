@@ -15,15 +15,8 @@ from pathlib import Path
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.datasets.checks.findings import some
-from mmpose_sdpose.datasets.own_data import (
-    BATCH,
-    Labels,
-    coco_file,
-    config_file,
-    metainfo_file,
-    read_labels,
-    split,
-)
+from mmpose_sdpose.datasets.own_data import Labels, read_labels, split
+from mmpose_sdpose.datasets.own_data_files import BATCH, coco_file, config_file, metainfo_file
 from mmpose_sdpose.tools.console import fail
 
 from mmengine.config import Config

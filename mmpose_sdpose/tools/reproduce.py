@@ -205,7 +205,7 @@ class Reproduction:
             options={name: str(value) for name, value in self.args.cfg_options.items()},
         )
         if path.is_file():
-            known = json.loads(path.read_text())
+            known = json.loads(path.read_text(encoding='utf-8'))
             if known['inputs'] == inputs:
                 figures = self.data_set.figures(known['metrics'])
                 self.say(f'{title}: {_listed(figures)}, from {path}')

@@ -157,7 +157,7 @@ def _cut(cfg: Config, stage: str, folder: Path) -> Config:
         people = [person for person in content['annotations'] if person['image_id'] in ids]
         content['annotations'] = people
         path = folder / f'{number}.json'
-        path.write_text(json.dumps(content))
+        path.write_text(json.dumps(content), encoding='utf-8')
         settings.settings.update(ann_file=str(path.resolve()))
         settings.settings.pop('bbox_file', None)
         if stage != 'train' and len(_leaves(cfg, stage)) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importab
 from mmpose_sdpose.checkpoint import load_weights
 from mmpose_sdpose.configs import read_config, read_metainfo
 from mmpose_sdpose.datasets.coco_people import CocoPeople, read_image, to_sample
-from mmpose_sdpose.tools.console import fail, progress_bar
+from mmpose_sdpose.tools.console import count, fail, progress_bar
 from mmpose_sdpose.visualization import AttentionChoice, check_choice, draw_attention
 
 import cv2
@@ -34,9 +35,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='file, URL or mmpose_sdpose://NAME.pth')
     parser.add_argument('images', nargs='+', metavar='image')
     parser.add_argument('--out', type=Path, required=True, help='folder for the pictures')
+    parser.add_argument('--force', action='store_true', help='replace pictures that are there')
     parser.add_argument('--boxes', help='COCO annotations of the images; default: whole images')
     parser.add_argument(
-        '--people', type=_count, default=3, help='of an image, the largest (%(default)s)'
+        '--people', type=count, default=3, help='of an image, the largest (%(default)s)'
     )
     parser.add_argument('--together', action='store_true', help='everybody in one picture')
     parser.add_argument(
@@ -74,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
             Console().print(str(path), soft_wrap=True, markup=False, highlight=False)
     except (OSError, ValueError, KeyError) as error:
         return fail('visualize_attention', error)
+    except KeyboardInterrupt:
+        return fail('visualize_attention', 'stopped; pictures drawn so far are kept', 130)
     return 0
 
 
@@ -84,6 +88,12 @@ def _draw_all(args: argparse.Namespace) -> list[Path]:
     init_default_scope(config.get('default_scope', 'mmpose'))
     metainfo = read_metainfo(config)
     people = _read_people(args, Compose(config.test_dataloader.dataset.pipeline), metainfo)
+    if args.together:
+        pictures = {'attention': (', '.join(people), list(people.values()))}
+    else:
+        pictures = {name: (name, [person]) for name, person in people.items()}
+    paths = {name: args.out / f'{name}.png' for name in pictures}
+    _check_free(paths.values(), args.images, args.force)
     model = MODELS.build(config.model)
     load_weights(model, args.checkpoint)
     model.to(args.device).eval()
@@ -91,19 +101,28 @@ def _draw_all(args: argparse.Namespace) -> list[Path]:
         args.keypoints, args.layers, args.teacher_layers, args.cycles, args.heads
     )
     check_choice(model, metainfo, choice)
-    if args.together:
-        pictures = {'attention': (', '.join(people), list(people.values()))}
-    else:
-        pictures = {name: (name, [person]) for name, person in people.items()}
-    paths = []
     with progress_bar() as progress:
         for name, (who, packed) in progress.track(pictures.items(), description='drawing'):
             caption = args.caption or f'{Path(args.config).stem}: {who}'
             picture = draw_attention(model, packed, metainfo, choice, caption)
-            paths.append(args.out / f'{name}.png')
-            with whole_file(paths[-1]) as file:
+            with whole_file(paths[name]) as file:
                 file.write(cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
-    return paths
+    return list(paths.values())
+
+
+def _check_free(paths: Iterable[Path], images: Sequence[str], force: bool) -> None:
+    """Before anything is drawn: whether no file is written over that is to stay.
+
+    Raises:
+        ValueError: If a picture would be written over an image that it is drawn of.
+        FileExistsError: If one is there already, and ``force`` is off.
+    """
+    sources = {Path(image).resolve() for image in images}
+    for path in paths:
+        if path.resolve() in sources:
+            raise ValueError(f'{path} would be written over itself: choose another --out')
+        if path.exists() and not force:
+            raise FileExistsError(f'{path} exists: choose another --out, or say --force')
 
 
 def _read_people(
@@ -129,12 +148,6 @@ def _option(text: str) -> str:
     if '=' not in text:
         raise argparse.ArgumentTypeError(f'{text} is no KEY=VALUE')
     return text
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text} is no number from 1 on')
-    return int(text)
 
 
 if __name__ == '__main__':

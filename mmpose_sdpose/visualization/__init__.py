@@ -1,4 +1,4 @@
-from .attention import AttentionChoice, check_choice, keypoint_names
+from .attention import AttentionChoice, check_choice
 from .attention_picture import draw_attention
 from .learning_curve import draw_learning_curve, read_scalars
 from .pose_grid import draw_pose_grid
@@ -9,6 +9,5 @@ __all__ = [
     'draw_attention',
     'draw_learning_curve',
     'draw_pose_grid',
-    'keypoint_names',
     'read_scalars',
 ]

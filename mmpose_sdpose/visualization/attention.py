@@ -15,6 +15,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor
 
+from ..configs import keypoint_names
 from ..models.distillers import TopdownDistiller
 from ..models.distillers.codecs import heatmap_frame
 from ..models.heads import TokenHead
@@ -80,11 +81,6 @@ def plan_views(model: TopdownPoseEstimator, choice: AttentionChoice) -> list[Vie
             'teacher: leave them out, or use the config of a distillation'
         )
     return [_view('', model, cycle, choice.layers, choice, len(cycles)) for cycle in cycles]
-
-
-def keypoint_names(metainfo: dict[str, Any]) -> list[str]:
-    """Names of a data set's keypoints, in order."""
-    return [metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints'])]
 
 
 def choose_keypoints(wanted: Sequence[str] | None, names: Sequence[str]) -> list[int]:

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import nn
 
+from ..configs import keypoint_names
 from .attention import (
     AttentionChoice,
     Look,
     check_choice,
     choose_keypoints,
-    keypoint_names,
     look,
     plan_views,
     read_person,

@@ -6,11 +6,14 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from sdpose_runtime.files import whole_file
+
 
 def read_scalars(work_dir: str | Path) -> list[dict]:
     """Every line that MMEngine logged under a work folder, all runs of it, in order of time."""
     files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    lines = (line for file in files for line in file.read_text(encoding='utf-8').splitlines())
+    return [json.loads(line) for line in lines]
 
 
 def draw_learning_curve(
@@ -22,6 +25,9 @@ def draw_learning_curve(
         scalars: As :func:`read_scalars` gives them.
         path: Picture to write.
         floors: Names and AP of horizontal lines to compare with.
+
+    Raises:
+        OSError: If the picture cannot be written.
     """
     train = [line for line in scalars if 'loss' in line]
     steps_per_epoch = max((line['iter'] / max(line['epoch'], 1) for line in train), default=1)
@@ -43,4 +49,5 @@ def draw_learning_curve(
     ap_axis.set(xlabel='epoch', ylabel='AP', title='AP on held-out people')
     ap_axis.set_ylim(bottom=0)
     ap_axis.legend(loc='center right')
-    figure.savefig(path, dpi=110)
+    with whole_file(path) as file:
+        figure.savefig(file, format=Path(path).suffix[1:], dpi=110)

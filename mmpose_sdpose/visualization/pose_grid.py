@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from sdpose_runtime.drawing import MIDDLE, SIDES, side_colour
+from sdpose_runtime.outputs import write_picture
 
 CELL = (192, 256)  # width and height of one person's picture, in pixels
 TRUE = (255, 255, 255)
@@ -30,14 +31,13 @@ def draw_pose_grid(
         columns: People in a row.
 
     Raises:
-        OSError: If the picture cannot be written.
+        OSError: If a photo cannot be read, or the picture not be written.
     """
     cells = [_draw_person(person, names, links) for person in people]
     cells += [np.full_like(cells[0], 30)] * (-len(cells) % columns)
     rows = [np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)]
     grid = np.vstack([_legend(columns * CELL[0]), *rows])
-    encoded = cv2.imencode(Path(path).suffix, grid)[1]
-    Path(path).write_bytes(encoded.tobytes())
+    write_picture(Path(path), grid)
 
 
 def _draw_person(

@@ -144,7 +144,7 @@ def mean_pose(job: Job) -> float:
             metrics = mean_pose_metrics(job.config)
         with whole_file(path) as file:
             file.write(json.dumps(metrics).encode())
-    return metric(json.loads(path.read_text()), 'AP')
+    return metric(json.loads(path.read_text(encoding='utf-8')), 'AP')
 
 
 def follow(jobs: list[Job], at_once: int, threads: int) -> int:

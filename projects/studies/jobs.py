@@ -58,7 +58,7 @@ class Job:
         Raises:
             FileNotFoundError: If it is not finished.
         """
-        return json.loads((self.folder / RESULT).read_text())
+        return json.loads((self.folder / RESULT).read_text(encoding='utf-8'))
 
     @property
     def done(self) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from pandas.core.groupby import SeriesGroupBy
 
 from sdpose_runtime.files import whole_file
 
@@ -102,53 +103,55 @@ def read_rows(path: Path) -> pd.DataFrame:
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """Every arm over its seeds, by its name, in the order of the rows.
 
-    To what the seeds have in common come ``aps``, their ``mean``, ``std`` (NaN for one seed) and
-    ``spread`` from the smallest to the largest, the mean ``start_ap``, the ``gain`` over the mean of the
-    group's first arm (NaN for that one itself, or if it has no run) and a ``verdict`` on it, in words;
-    ``pck`` is the mean, and ``pck_std`` the standard deviation.
+    To what the seeds have in common come, of AP, ``aps``, their ``mean``, ``std`` (NaN for one seed) and
+    ``spread`` from the smallest to the largest, the ``gain`` over the mean of the group's first arm (NaN
+    for that one itself, or if it has no run) and a ``verdict`` on it, in words; the same of PCK, as
+    ``pck_mean`` and so on; and the mean ``start_ap``.
     """
     seeds = rows.groupby('run', sort=False)
-    ap = seeds['ap']
     arms = seeds.first().assign(
-        aps=ap.agg(list),
-        mean=ap.mean(),
-        std=ap.std(),
-        spread=ap.max() - ap.min(),
-        pck=seeds['pck'].mean(),
-        pck_std=seeds['pck'].std(),
-        start_ap=seeds['start_ap'].mean(),
+        aps=seeds['ap'].agg(list), pcks=seeds['pck'].agg(list), start_ap=seeds['start_ap'].mean()
     )
-    references = arms.reindex(arms['reference'])
-    is_first = arms.index == arms['reference']
-    arms['gain'] = (arms['mean'] - references['mean'].to_numpy()).mask(is_first)
+    of_pck = _over_seeds(seeds['pck'], arms['reference']).add_prefix('pck_')
+    return arms.join([_over_seeds(seeds['ap'], arms['reference']), of_pck])
+
+
+def _over_seeds(values: SeriesGroupBy, references: pd.Series) -> pd.DataFrame:
+    """One metric of every arm over its seeds, and against the arm that it is compared with."""
+    found = pd.DataFrame(
+        {'mean': values.mean(), 'std': values.std(), 'spread': values.max() - values.min()}
+    )
+    compared = found.reindex(references).set_axis(found.index)
+    is_first = found.index == references
+    found['gain'] = (found['mean'] - compared['mean']).mask(is_first)
     verdicts = [
-        _verdict(arm.gain, _Seeds(arm.mean, arm.std, arm.spread), _Seeds(*reference))
-        for arm, reference in zip(
-            arms.itertuples(), references[['mean', 'std', 'spread']].itertuples(index=False)
+        _verdict(_Seeds(*arm), _Seeds(*other))
+        for arm, other in zip(
+            found[[*_Seeds._fields]].itertuples(index=False), compared.itertuples(index=False)
         )
     ]
-    arms['verdict'] = pd.Series(verdicts, arms.index).mask(is_first, '')
-    return arms
+    found['verdict'] = pd.Series(verdicts, found.index).mask(is_first, '')
+    return found
 
 
 class _Seeds(NamedTuple):
-    """AP over an arm's seeds; NaN where there are none, or too few."""
+    """A metric over an arm's seeds; NaN where there are none, or too few."""
 
     mean: float
     std: float
     spread: float
 
 
-def _verdict(gain: float, arm: _Seeds, reference: _Seeds) -> str:
+def _verdict(arm: _Seeds, reference: _Seeds) -> str:
     """Whether a difference is more than seeds make."""
     if pd.isna(reference.mean):
         return 'nothing to compare it with yet'
     if pd.isna(arm.std) or pd.isna(reference.std):
         return 'one seed: says nothing'
     spread = max(arm.spread, reference.spread)
-    if abs(gain) <= spread:
+    if abs(arm.mean - reference.mean) <= spread:
         return f'within the spread between seeds ({spread:.3f})'
-    return 'better' if gain > 0 else 'worse'
+    return 'better' if arm.mean > reference.mean else 'worse'
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
@@ -156,26 +159,32 @@ def markdown_table(rows: pd.DataFrame) -> str:
     arms = summarise(rows)
     columns = {
         'run': arms['label'],
+        'seeds': [str(len(aps)) for aps in arms['aps']],
         'AP, mean': _texts(arms['mean'], '.3f'),
         'std': _texts(arms['std'], '.3f'),
-        'seeds': [str(len(aps)) for aps in arms['aps']],
-        'difference': _texts(arms['gain'], '+.3f'),
-        '': arms['verdict'],
-        'PCK, mean': _texts(arms['pck'], '.3f'),
+        'difference': _differences(arms['gain'], arms['verdict']),
+        'PCK, mean': _texts(arms['pck_mean'], '.3f'),
         'std of PCK': _texts(arms['pck_std'], '.3f'),
+        'difference of PCK': _differences(arms['pck_gain'], arms['pck_verdict']),
         'params (M)': _texts(arms['params'] / 1e6, '.2f'),
         'GFLOPs': _texts(arms['flops'] / 1e9, '.3f'),
         'with attention': _texts(arms['flops_with_attention'] / 1e9, '.3f'),
         'latency (ms)': _texts(arms['latency_ms'], '.1f'),
         'AP of the start': _texts(arms['start_ap'], '.3f'),
     }
-    for name in ('PCK, mean', 'std of PCK', 'latency (ms)', 'AP of the start'):
-        if not any(columns[name]):
-            del columns[name]
-    floor = ['predicting the mean pose', f'{rows["mean_pose_ap"].iloc[0]:.3f}']
+    absent = ['PCK, mean', 'std of PCK', 'difference of PCK'] if rows['pck'].isna().all() else []
+    absent += [name for name in ('latency (ms)', 'AP of the start') if not any(columns[name])]
+    for name in absent:
+        del columns[name]
+    floor = ['predicting the mean pose', '', f'{rows["mean_pose_ap"].iloc[0]:.3f}']
     floor += [''] * (len(columns) - len(floor))
     lines = [columns, ['---'] * len(columns), *zip(*columns.values()), floor]
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
+
+
+def _differences(gains: pd.Series, verdicts: pd.Series) -> list[str]:
+    numbers = _texts(gains, '+.3f')
+    return [', '.join(filter(None, both)) for both in zip(numbers, verdicts)]
 
 
 def _texts(values: pd.Series, form: str) -> list[str]:
@@ -202,30 +211,41 @@ def protocol(about: str, rows: pd.DataFrame) -> str:
 
 
 def plot_arms(arms: pd.DataFrame, title: str, path: Path) -> None:
-    """Every seed a dot, every arm a line with the mean as a bar; the mean pose as the floor.
+    """Every seed a dot, every arm a line with the mean as a bar; the mean pose as the floor of AP.
+
+    PCK stands beside, where it was measured.
 
     Args:
         arms: As :func:`summarise` gives them, drawn from top to bottom.
         title: Of the plot.
         path: Picture to write.
     """
-    figure = Figure(figsize=(9, 1.6 + 0.38 * len(arms)), layout='constrained')
-    axis = figure.subplots()
-    places = range(len(arms), 0, -1)
-    groups = list(dict.fromkeys(arms['group']))
-    for place, arm in zip(places, arms.itertuples()):
-        colour = f'C{groups.index(arm.group)}'
-        axis.barh(place, arm.mean, 0.6, color=colour, alpha=0.3)
-        axis.plot(arm.aps, [place] * len(arm.aps), 'o', color=colour, markersize=5)
+    height = 1.6 + 0.38 * len(arms)
+    with_pck = arms['pck_mean'].notna().any()
+    figure = Figure(figsize=(13 if with_pck else 9, height), layout='constrained')
+    axes = figure.subplots(1, 2 if with_pck else 1, sharey=True, squeeze=False)[0]
+    _bars(axes[0], arms, arms['mean'], arms['aps'])
     floor = arms['mean_pose_ap'].iloc[0]
-    axis.axvline(floor, color='black', linestyle=':')
-    axis.set_yticks(list(places), arms['label'])
-    axis.set_xlabel(
+    axes[0].axvline(floor, color='black', linestyle=':')
+    axes[0].set_xlabel(
         'AP on held-out people\n'
         f'(bar: mean of the seeds; dot: one seed; dotted line: mean pose, {floor:.3f})'
     )
+    if with_pck:
+        _bars(axes[1], arms, arms['pck_mean'], arms['pcks'])
+        axes[1].set_xlabel('PCK on held-out people')
     figure.suptitle(title)
     _save(figure, path)
+
+
+def _bars(axis: Axes, arms: pd.DataFrame, means: pd.Series, seeds: pd.Series) -> None:
+    places = range(len(arms), 0, -1)
+    groups = list(dict.fromkeys(arms['group']))
+    for place, group, mean, found in zip(places, arms['group'], means, seeds):
+        colour = f'C{groups.index(group)}'
+        axis.barh(place, mean, 0.6, color=colour, alpha=0.3)
+        axis.plot(found, [place] * len(found), 'o', color=colour, markersize=5)
+    axis.set_yticks(list(places), arms['label'])
 
 
 def plot_cost(arms: pd.DataFrame, title: str, path: Path) -> None:

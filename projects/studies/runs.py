@@ -121,8 +121,8 @@ def _why(worker: _Worker) -> str:
     code = worker.process.exitcode
     if code is not None and code < 0:
         return f'ended by signal {-code} (out of memory?); see {path}'
-    lines = path.read_text(errors='replace').split('\n') if path.is_file() else []
-    last = next((line for line in reversed(lines) if line.strip()), 'no output')
+    log = path.read_text(encoding='utf-8', errors='replace') if path.is_file() else ''
+    last = next((line for line in reversed(log.splitlines()) if line.strip()), 'no output')
     return f'{last.strip()} (see {path})'
 
 
@@ -142,7 +142,7 @@ def _work(job: Job, share: Synchronized[float], threads: int) -> None:
 def _alone(folder: Path) -> Iterator[None]:
     """Waits until no other process works in the folder; where files cannot be locked, does not."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / '.lock', 'w') as file:
+    with open(folder / '.lock', 'wb') as file:
         try:
             import fcntl
         except ImportError:  # Windows
@@ -171,7 +171,7 @@ def train(config: Config, tell: Callable[[float], None], threads: int = 1) -> No
     torch.set_num_threads(threads)
     try:
         result = _run(config, tell)
-    except Exception:
+    except Exception:  # whatever it is, the log says it and the other runs go on
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)  # the parent reads the log; what it has imported is not to be torn down here

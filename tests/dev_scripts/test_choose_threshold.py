@@ -71,7 +71,7 @@ def test_what_is_right(model, person):
 def test_the_best_threshold():
     scores = np.arange(20) / 20
     best, rows = f1_by_threshold(scores, scores > 0.52)
-    assert best == pytest.approx(0.55, abs=0.05)
+    assert 0.5 < best <= 0.55  # between the wrong and the right ones
     threshold, drawn, precision, recall, f1 = rows[0]
     assert (threshold, drawn, recall) == (0, 1, 1)
     assert precision == pytest.approx(9 / 20)

@@ -117,6 +117,18 @@ def rtmpose_model(width: int = 8) -> dict:
     return estimator(head, dict(type='StemNet', stem_channels=8, out_channels=width, num_blocks=1))
 
 
+def distillation(student: dict, teacher: dict, losses: dict, **options) -> dict:
+    """A distiller's config; the teacher needs no weights."""
+    return dict(
+        type='TopdownDistiller',
+        student=student,
+        teacher=teacher,
+        losses=losses,
+        allow_untrained=True,
+        **options,
+    )
+
+
 def build(config: dict, seed: int = 0) -> torch.nn.Module:
     init_default_scope('mmpose')
     torch.manual_seed(seed)

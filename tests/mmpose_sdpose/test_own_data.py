@@ -15,7 +15,8 @@ from mmpose_sdpose.checkpoint import (
 )
 from mmpose_sdpose.configs import build_model, keypoint_names_of, read_config
 from mmpose_sdpose.datasets import check_data
-from mmpose_sdpose.datasets.own_data import Labels, metainfo_file, mirrored, read_labels, split
+from mmpose_sdpose.datasets.own_data import Labels, read_labels, split
+from mmpose_sdpose.datasets.own_data_files import metainfo_file, mirrored
 from mmpose_sdpose.engine.packaged_weights import load_from_package
 from mmpose_sdpose.tools.prepare_data import TRAINED_WITH, WEIGHTS
 from mmpose_sdpose.tools.prepare_data import main as prepare_data

@@ -124,26 +124,40 @@ def test_the_scale_of_crowdpose_reports_its_own_metric(tmp_path):
 
 def test_the_table():
     lines = markdown_table(ROWS[:4]).split('\n')
-    assert lines[2] == '| the base | 0.210 | 0.014 | 2 |  |  | 1.23 | 0.004 | 0.005 |  |  |'
+    assert lines[2] == '| the base | 2 | 0.210 | 0.014 |  | 1.23 | 0.004 | 0.005 |  |  |'
     assert lines[3] == (
-        '| the same | 0.220 | 0.007 | 2 | +0.010 | within the spread between seeds (0.020) | 1.23 | '
+        '| the same | 2 | 0.220 | 0.007 | +0.010, within the spread between seeds (0.020) | 1.23 | '
         '0.004 | 0.005 | 12.3 | 0.150 |'
     )
-    assert lines[4].startswith('| predicting the mean pose | 0.001 |')
+    assert lines[4].startswith('| predicting the mean pose |  | 0.001 |')
     assert len({line.count('|') for line in lines}) == 1
 
 
 def test_the_table_has_pck_where_it_was_measured():
-    rows = ROWS[:4].assign(pck=[0.5, 0.7, 0.8, 0.8], latency_ms=float('nan'), start_ap=float('nan'))
+    rows = ROWS[:4].assign(
+        pck=[0.5, 0.7, 0.75, 0.75], latency_ms=float('nan'), start_ap=float('nan')
+    )
     lines = markdown_table(rows).split('\n')
     assert lines[0] == (
-        '| run | AP, mean | std | seeds | difference |  | PCK, mean | std of PCK | params (M) | GFLOPs '
-        '| with attention |'
+        '| run | seeds | AP, mean | std | difference | PCK, mean | std of PCK | difference of PCK | '
+        'params (M) | GFLOPs | with attention |'
     )
     assert (
-        lines[2] == '| the base | 0.210 | 0.014 | 2 |  |  | 0.600 | 0.141 | 1.23 | 0.004 | 0.005 |'
+        lines[2] == '| the base | 2 | 0.210 | 0.014 |  | 0.600 | 0.141 |  | 1.23 | 0.004 | 0.005 |'
     )
-    assert '| 0.800 | 0.000 | 1.23 |' in lines[3]
+    assert '| 0.750 | 0.000 | +0.150, within the spread between seeds (0.200) | 1.23 |' in lines[3]
+    assert len({line.count('|') for line in lines}) == 1
+
+
+def test_pck_is_judged_as_ap_is():
+    pck = [0.50, 0.52, 0.53, 0.54, 0.4, 0.4, 0.505, 0.515, 0.9, 0.1]
+    found = summarise(ROWS.assign(pck=pck))
+    assert found['pck_verdict'].tolist() == [
+        '', 'better', 'worse', 'within the spread between seeds (0.020)', 'one seed: says nothing', ''
+    ]  # fmt: skip
+    assert found['pck_gain'].tolist()[1:4] == pytest.approx([0.025, -0.11, 0.0])
+    assert found['pcks'].tolist()[:2] == [[0.50, 0.52], [0.53, 0.54]]
+    assert found['verdict'].tolist() == summarise(ROWS)['verdict'].tolist()
 
 
 def test_the_protocol_has_every_number_of_steps_with_its_batch():
@@ -168,7 +182,8 @@ def test_rows_come_back_from_the_file(tmp_path):
 def test_plots_are_written(tmp_path):
     arms = summarise(ROWS)
     plot_arms(arms, 'Made up', tmp_path / 'arms.png')
+    plot_arms(summarise(ROWS.assign(pck=0.5)), 'Made up', tmp_path / 'with_pck.png')
     plot_cost(arms, 'Made up', tmp_path / 'cost.png')
     plot_cost(arms[:1], 'Made up', tmp_path / 'cost_alone.png')
-    for name in ('arms', 'cost', 'cost_alone'):
+    for name in ('arms', 'with_pck', 'cost', 'cost_alone'):
         assert (tmp_path / f'{name}.png').read_bytes().startswith(b'\x89PNG')

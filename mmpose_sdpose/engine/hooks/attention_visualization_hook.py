@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
+from ...arguments import check_counts
 from ...visualization import AttentionChoice, check_choice, draw_attention
 from .plain_model import plain_model
 
@@ -34,8 +35,8 @@ class AttentionVisualizationHook(Hook):
         cycles: Likewise; default: all that the model trains.
 
     Raises:
-        ValueError: If ``people`` or ``interval`` is below 1; from the run, before it trains, if
-            the model or the data does not have what is to be drawn.
+        TypeError, ValueError: If ``people`` or ``interval`` is no count; from the run, before it trains,
+            if the model or the data does not have what is to be drawn.
 
     Examples:
         >>> from mmpose_sdpose.engine import AttentionVisualizationHook
@@ -56,8 +57,7 @@ class AttentionVisualizationHook(Hook):
         cycles: Sequence[int] | None = None,
         heads: Sequence[int] | None = None,
     ) -> None:
-        if interval < 1:
-            raise ValueError(f'interval ({interval}) must be at least 1')
+        check_counts(interval=interval)
         if isinstance(people, int) and people < 1:
             raise ValueError(f'people ({people}) must be at least 1, or a list of indices')
         self.people, self.interval = people, interval

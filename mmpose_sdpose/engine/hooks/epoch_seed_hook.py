@@ -42,9 +42,8 @@ class EpochSeedHook(Hook):
         loader = runner.train_dataloader
         sampler = loader.batch_sampler.sampler
         if runner._resume and not runner._randomness_cfg.get('diff_rank_seed'):
-            sampler.seed = (
-                runner.seed
-            )  # built before the file was read, with the seed of this start
+            # It was built before the file was read, with the seed of this start.
+            sampler.seed = runner.seed
         #: In memory that worker processes share: those that persist see the next epoch.
         self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
         # PyTorch's loader asks a data set for whole batches if it has this.

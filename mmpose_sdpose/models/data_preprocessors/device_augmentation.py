@@ -14,7 +14,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...arguments import check_positive, check_weights
+from ...arguments import check_positive, check_probabilities, check_ranges, check_weights
 from ...datasets.transforms import SIDES
 from .targets import target_encoder
 
@@ -97,17 +97,13 @@ class DeviceAugmentation(PoseDataPreprocessor):
             low_resolution=low_resolution,
             occluder_prob=occluder_prob,
         )
-        for name, value in probabilities.items():
-            if not 0 <= value <= 1:
-                raise ValueError(f'{name} ({value}) must be a probability, 0 to 1')
-        ranges = dict(
+        check_probabilities(**probabilities)
+        check_ranges(
+            None,
             cut_keep=cut_keep,
             scale_factor=scale_factor,
             low_resolution_factor=low_resolution_factor,
         )
-        for name, ends in ranges.items():
-            if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
-                raise ValueError(f'{name} ({ends}) must be two rising numbers above 0')
         self.encode = target_encoder(codec)
         self.width, self.height = codec['input_size']
         self.padding = padding

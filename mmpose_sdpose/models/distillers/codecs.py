@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmpose.codecs import IntegralRegressionLabel, MSRAHeatmap, UDPHeatmap
 from mmpose.models import TopdownPoseEstimator
 
-from .watching import innermost
+from ..heads import innermost
 
 
 def heatmap_frame(codec: object) -> tuple[float, float]:

@@ -14,6 +14,17 @@ from .registries import Lacking, find_quantity
 from .sides import Request, Side, Unreadable
 from .trial import IMAGES, Trial, sizes_of
 
+#: What a model raises whose parts do not fit together, or its input.
+_NOT_RUN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 
 @contextmanager
 def undisturbed(*models: nn.Module) -> Iterator[None]:
@@ -50,17 +61,6 @@ def try_out(role: str, size: tuple[int, int], run: Callable[[], Side]) -> Side:
             f'the {role} does not run on images as its decoder says, where the student takes '
             f'{size[0]}x{size[1]} (W x H): {type(error).__name__}: {error}'
         ) from error
-
-
-_NOT_RUN = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 def fit(
@@ -103,7 +103,7 @@ def _read(name: str, request: Request, side: Side, student: Side, teacher: Side)
         raise ValueError(_lacking(name, request, side, student, teacher)) from None
     except ValueError as error:
         raise ValueError(f'losses.{name}: {error}') from error
-    except Exception as error:
+    except Exception as error:  # a quantity may be a user's own
         _check_shapes(side)  # of what it is computed from
         raise ValueError(
             f"losses.{name}: the {side.role}'s {request.name} cannot be read "

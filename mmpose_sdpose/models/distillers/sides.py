@@ -11,10 +11,10 @@ from mmpose.models import TopdownPoseEstimator
 from mmpose.models.heads import BaseHead
 from torch import Tensor
 
-from ..heads import num_keypoints_of
+from ..heads import innermost, num_keypoints_of
 from .codecs import heatmap_frame
 from .registries import Adapter, Lacking, Quantity, Value, adapter_of, all_quantities, find_quantity
-from .watching import NoSuchOutput, innermost, recorded
+from .watching import NoSuchOutput, recorded
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from ...arguments import near
 from ...checkpoint import TRAINING_ONLY, keypoint_axis, put_keypoints
-from ..heads import num_keypoints_of
-from .watching import innermost
+from ..heads import innermost, num_keypoints_of
 
 
 def read_parts(given: Sequence[str] | Mapping[str, str]) -> dict[str, str]:

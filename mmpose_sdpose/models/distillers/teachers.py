@@ -17,7 +17,7 @@ from torch import nn
 
 from ...checkpoint import load_weights
 from ...configs import read_config, read_metainfo
-from .watching import innermost
+from ..heads import innermost
 
 
 class Aside:
@@ -74,9 +74,8 @@ class ModelConfig:
                 f"{role} ({given!r}) must be a model's config, with its type, or the name or path of a "
                 'config file'
             )
-        while (
-            self.model.get('type') == 'TopdownDistiller'
-        ):  # what a distillation made is its student
+        # What a distillation made is its student.
+        while self.model.get('type') == 'TopdownDistiller':
             self.model = ModelConfig(role, self.model.get('student')).model
 
     def check(self, exactly: bool = False) -> None:

@@ -12,7 +12,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ...arguments import check_configs, check_dicts, check_flags, check_weights
-from ..heads import num_keypoints_of
+from ..heads import innermost, num_keypoints_of
 from .codecs import input_size_of
 from .comparisons import build_comparison
 from .fitting import fit, random_images, try_out, undisturbed
@@ -23,7 +23,7 @@ from .sides import Request, Side, ask, listen
 from .starting import StartFromTeacher, read_parts
 from .teacher_inputs import TeacherInputs
 from .teachers import Aside, ModelConfig, build_teacher, building, say_other_crops
-from .watching import find_module, innermost
+from .watching import find_module
 
 
 @MODELS.register_module()
@@ -162,7 +162,7 @@ class TopdownDistiller(TopdownPoseEstimator):
             with torch.enable_grad():  # to see what of the student learns
                 requests = self._requests('student')
                 ours = try_out('student', size, lambda: ask('student', self, images, requests))
-            theirs = try_out('teacher', size, lambda: self._ask_teacher(images))
+            theirs = try_out('teacher', size, lambda: self.ask_teacher(images))
             losses = dict(self.distillation_losses.items())
             with torch.enable_grad():
                 fit(losses, self.comparisons, ours, theirs, self._joints)
@@ -200,7 +200,7 @@ class TopdownDistiller(TopdownPoseEstimator):
             self._before_step()
         # First, so that what the student keeps for its backward pass stays in the processor's cache.
         with torch.no_grad():
-            teacher = self._ask_teacher(inputs)
+            teacher = self.ask_teacher(inputs)
         with listen('student', self, self._requests('student')) as heard:
             losses = super().loss(inputs, data_samples)
         student = heard.side
@@ -249,7 +249,12 @@ class TopdownDistiller(TopdownPoseEstimator):
     def _requests(self, role: str) -> list[Request]:
         return [r for comparison in self.comparisons.values() for r in getattr(comparison, role)]
 
-    def _ask_teacher(self, images: Tensor) -> Side:
+    def ask_teacher(self, images: Tensor) -> Side:
+        """All that the losses compare of the teacher: one forward pass.
+
+        Args:
+            images: As the student takes them, (B, 3, H, W); resized and normalised for the teacher.
+        """
         images = self._inputs(images, self, self.teacher)
         return ask('teacher', self.teacher, images, self._requests('teacher'))
 

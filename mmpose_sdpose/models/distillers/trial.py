@@ -13,6 +13,7 @@ from .comparisons import Comparison
 from .registries import find_quantity
 from .sides import Request, Side
 
+#: Random images that go through both models.
 IMAGES = 3
 
 

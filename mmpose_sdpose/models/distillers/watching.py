@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmpose.models import TopdownPoseEstimator
-from mmpose.models.heads import BaseHead
 from torch import Tensor, nn
 
 from ...arguments import check_counts, near
-from ..heads import TokenHead
+from ..heads import TokenHead, innermost
 
 
 @contextmanager
@@ -44,11 +43,6 @@ def recorded(owner: object, name: str) -> Iterator[list[Any]]:
 
     with shadowed(owner, name, call):
         yield results
-
-
-def innermost(head: BaseHead) -> BaseHead:
-    """The head that predicts keypoints: itself, or what a VisPredictHead wraps."""
-    return innermost(head.pose_head) if hasattr(head, 'pose_head') else head
 
 
 @contextmanager

@@ -296,9 +296,8 @@ def _total(sources: list[Source], max_frames: int | None) -> int | None:
 def _quieten_opencv() -> None:
     """Turn off OpenCV's and FFmpeg's own remarks on broken files: ours names the file."""
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-    module = (
-        'cv2' if hasattr(cv2, 'setLogLevel') else 'cv2.utils.logging'
-    )  # moved after OpenCV 4.11
+    # It moved after OpenCV 4.11.
+    module = 'cv2' if hasattr(cv2, 'setLogLevel') else 'cv2.utils.logging'
     import_module(module).setLogLevel(0)
 
 

@@ -250,9 +250,8 @@ class OneEuroFilter:
             self._seconds, self._value, self._speed = seconds, value, np.zeros_like(value)
             return value
         elapsed = seconds - self._seconds
-        last = np.where(
-            np.isfinite(self._value), self._value, value
-        )  # starts where it is first seen
+        # A coordinate starts where it is first seen.
+        last = np.where(np.isfinite(self._value), self._value, value)
         value = np.where(np.isfinite(value), value, last)
         speed = (value - last) / elapsed / max(size, 1e-6)
         speed = np.where(np.isfinite(speed), speed, 0)  # of a size that is NaN

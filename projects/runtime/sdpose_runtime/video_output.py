@@ -148,5 +148,5 @@ class _Encoder:
             if self.error is None and not self._drops:
                 try:
                     self._writer.write(image)
-                except Exception as error:
+                except Exception as error:  # for the thread that gives the frames to raise
                     self.error = error

@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
-from types import FrameType
 
 from . import (
     OutputFolderError,
@@ -43,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Make what the command line asks for; 0 if that is there now."""
     args = parse_args(argv)
-    signal.signal(signal.SIGTERM, _stop)  # cleans up as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
     try:
         settings = Settings(args.train, args.val, args.seed, args.size, args.company, args.view)
         if args.out:
@@ -109,10 +108,6 @@ def _say(message: str) -> None:
 def _fail(message: str, code: int) -> int:
     print(f'make_synthpose: {message}', file=sys.stderr)
     return code
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == '__main__':

@@ -7,8 +7,14 @@ import numpy as np
 from .appearance import Outfit
 from .geometry import Vector, rot_x
 from .parts import PART
-from .shapes import FACE, HAIR, Shapes
+from .shapes import FACE, HAIR, PLAIN, Shapes
 from .skeleton import SIDES, Figure
+
+#: Hair beside that on the skull: its place and half axes, in those of the skull.
+_LOOSE_HAIR = dict(
+    long=((0.0, -0.62, -0.5), (1.02, 1.15, 0.55)),
+    bun=((0.0, 0.55, -1.05), (0.42, 0.35, 0.35)),
+)
 
 
 def head_size(figure: Figure) -> tuple[float, float, float]:
@@ -49,7 +55,7 @@ def add_hair(shapes: Shapes, figure: Figure, outfit: Outfit) -> None:
             (1.08 * a, 1.0 * b, 1.08 * c),
             cap,
             part,
-            0,
+            PLAIN,
             (0.0, 0.97, -0.15, 0.22),
         )
         shapes.ellipsoid(at(0, 0.36, 1.05), frame, (0.75 * a, 0.07 * b, 0.6 * c), cap, part)
@@ -60,14 +66,10 @@ def add_hair(shapes: Shapes, figure: Figure, outfit: Outfit) -> None:
     shapes.ellipsoid(
         at(0, 0.02, -0.05), frame, full, outfit.hair, part, HAIR, (0.0, 0.6, -0.8, cut)
     )
-    if style == 'long':
-        shapes.ellipsoid(
-            at(0, -0.62, -0.5), frame, (1.02 * a, 1.15 * b, 0.55 * c), outfit.hair, part, HAIR
-        )
-    elif style == 'bun':
-        shapes.ellipsoid(
-            at(0, 0.55, -1.05), frame, (0.42 * a, 0.35 * b, 0.35 * c), outfit.hair, part, HAIR
-        )
+    if style in _LOOSE_HAIR:
+        place, half = _LOOSE_HAIR[style]
+        half = half[0] * a, half[1] * b, half[2] * c
+        shapes.ellipsoid(at(*place), frame, half, outfit.hair, part, HAIR)
     elif style == 'tail':
         shapes.cone(
             at(0, 0.35, -1.0),

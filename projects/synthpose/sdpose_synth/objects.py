@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .appearance import Material, random_cloth
+from .appearance import BLOTCHES, Material, random_cloth
 from .geometry import Vector, rot_x, rot_y, rot_z
 from .shapes import Shapes
 from .skeleton import Figure
@@ -98,7 +98,7 @@ def _add_bush(rng: np.random.Generator, shapes: Shapes, foot: Vector) -> None:
     leaf = Material(
         (0.1, float(rng.uniform(0.25, 0.55)), float(rng.uniform(0.1, 0.3))),
         (0.05, 0.2, 0.08),
-        pattern=5,
+        pattern=BLOTCHES,
         scale=0.05,
         rough=1.0,
     )

@@ -10,7 +10,6 @@ from .geometry import rot_x, rot_y, rot_z
 from .skeleton import Body, Figure, Pose, clip_to_limits, forward_kinematics
 
 Angles = dict[str, float]
-SPINE = ('spine_flex', 'spine_side', 'spine_twist', 'neck_flex', 'neck_side', 'neck_yaw')
 ARM = ('shoulder_flex', 'shoulder_abd', 'shoulder_int', 'elbow')
 LEG = ('hip_flex', 'hip_abd', 'hip_int', 'knee', 'ankle')
 

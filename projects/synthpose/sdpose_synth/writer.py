@@ -75,7 +75,8 @@ def is_complete(out: str | Path, settings: Settings) -> bool:
     """Whether a folder holds the data set of these settings, whole."""
     out = Path(out)
     try:
-        same = json.loads((out / INFO_FILE).read_text())['settings'] == settings.as_dict()
+        info = json.loads((out / INFO_FILE).read_text(encoding='utf-8'))
+        same = info['settings'] == settings.as_dict()
     except (OSError, ValueError, KeyError, TypeError):
         return False
     counts = dict(train=settings.train, val=settings.val)
@@ -175,7 +176,7 @@ def _annotation_path(folder: Path, name: str, split: str) -> Path:
 
 def _write_json(path: Path, content: object) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(content, separators=(',', ':')))
+    path.write_text(json.dumps(content, separators=(',', ':')), encoding='utf-8')
 
 
 def _write_notes(folder: Path, settings: Settings) -> None:
@@ -183,7 +184,8 @@ def _write_notes(folder: Path, settings: Settings) -> None:
     (folder / 'README.md').write_text(
         f'# SynthPose\n\n{settings.train} training and {settings.val} validation images of '
         'drawn people, COCO and CrowdPose annotation formats.\n\nMade by (version '
-        f'{VERSION}):\n\n    {settings.command()}\n'
+        f'{VERSION}):\n\n    {settings.command()}\n',
+        encoding='utf-8',
     )
 
 

@@ -64,6 +64,14 @@ def test_a_cut_takes_what_a_keypoint_converter_leaves(person):
     np.testing.assert_array_equal(both, np.stack([alone] * 2, axis=2))
 
 
+def test_joints_that_the_data_lacks_do_not_count_among_those_that_a_cut_leaves(person):
+    cut = build(type='RandomBodyCut', prob=1, keep=(0.5, 0.5), sides=dict(bottom=1), min_joints=1)
+    visible = person['keypoints_visible']
+    lacking = dict(person, keypoints_visible=np.stack([visible, 0 * visible], axis=2))
+    assert cut(dict(person))['bbox'].tolist() != person['bbox'].tolist()
+    assert cut(lacking) is lacking
+
+
 def test_no_cut_where_too_little_would_be_left(person):
     cut = build(type='RandomBodyCut', prob=1, keep=(0.2, 0.2), sides=dict(bottom=1), min_joints=4)
     assert cut(person) is person

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import pickle
 import types
 from pathlib import Path
@@ -90,10 +91,12 @@ def checkpoint_of(model):
     return dict(state_dict=model.state_dict())
 
 
-def test_the_same_model_passes():
-    CheckpointGuardHook().after_load_checkpoint(
-        runner(nn.Linear(2, 2)), checkpoint_of(nn.Linear(2, 2))
-    )
+def test_the_same_model_passes_untouched():
+    model, checkpoint = nn.Linear(2, 2), checkpoint_of(nn.Linear(2, 2))
+    before = copy.deepcopy((checkpoint['state_dict'], model.state_dict()))
+    CheckpointGuardHook().after_load_checkpoint(runner(model), checkpoint)
+    for was, now in zip(before, (checkpoint['state_dict'], model.state_dict())):
+        torch.testing.assert_close(now, was, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('other', [nn.Linear(2, 3), nn.LayerNorm(2), nn.Linear(2, 2, bias=False)])

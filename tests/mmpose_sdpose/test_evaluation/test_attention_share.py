@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from mmpose_sdpose.configs import keypoint_names
 from mmpose_sdpose.evaluation.attention_share import (
     AttentionShare,
     measure_attention,
@@ -11,7 +12,7 @@ from mmpose_sdpose.evaluation.attention_share import (
     torso_length,
 )
 from mmpose_sdpose.models.layers import TokenAttention
-from mmpose_sdpose.visualization.attention import keypoint_names, read_person
+from mmpose_sdpose.visualization.attention import read_person
 
 import numpy as np
 import pytest
@@ -19,7 +20,13 @@ import torch
 from torch import nn
 
 from ..people import coco, person
-from ..small_models import build, resnet_heatmap_model, token_heatmap_model, token_regression_model
+from ..small_models import (
+    build,
+    distillation,
+    resnet_heatmap_model,
+    token_heatmap_model,
+    token_regression_model,
+)
 
 PEOPLE = [person(0), person(1)]
 #: Of those people, whose joints are each a half pixel right of and a pixel below the one before.
@@ -131,12 +138,10 @@ def test_a_layer_whose_tokens_look_at_one_patch(monkeypatch):
 def test_of_a_distillation_student_and_teacher_are_measured():
     model = even(
         build(
-            dict(
-                type='TopdownDistiller',
-                student=token_regression_model(depth=1),
-                teacher=token_heatmap_model(depth=2),
-                losses=dict(coordinates=dict(type='SmoothL1Loss')),
-                allow_untrained=True,
+            distillation(
+                token_regression_model(depth=1),
+                token_heatmap_model(depth=2),
+                dict(coordinates=dict(type='SmoothL1Loss')),
             )
         )
     )

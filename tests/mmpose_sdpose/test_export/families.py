@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmpose_sdpose.export.network import pose_head
+from mmpose_sdpose.models.heads import innermost
 
 import torch
 from torch import nn
@@ -146,5 +146,5 @@ def family(name: str) -> nn.Module:
 
 def images(count: int, model: nn.Module) -> torch.Tensor:
     """(count, 3, H, W) of the size that the model takes."""
-    width, height = pose_head(model).decoder.input_size
+    width, height = innermost(model.head).decoder.input_size
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mmpose_sdpose.export.decoding import HeatmapDecoding, SimCCDecoding, decoding_of
 from mmpose_sdpose.export.graph import ExportNotPossible
-from mmpose_sdpose.export.network import pose_head
 from mmpose_sdpose.export.verify import make_up_raw, predict, raw_outputs
+from mmpose_sdpose.models.heads import innermost
 
 import numpy as np
 import pytest
@@ -121,7 +121,7 @@ def test_raw_outputs_become_what_the_head_predicts(name, flip_indices, test_cfg)
     model.test_cfg = test_cfg
     example = raw_outputs(model, images(1, model))
     raw = make_up_raw(model, example, 12, np.random.default_rng(0))
-    decoding = decoding_of(pose_head(model), test_cfg, flip_indices)
+    decoding = decoding_of(innermost(model.head), test_cfg, flip_indices)
     keypoints, scores = decoding(*raw)
     expected = predict(model, raw, flip_indices)
     assert len(keypoints) == (12 if flip_indices is None else 6)
@@ -175,5 +175,5 @@ def test_some_of_the_keypoints_are_not_exported():
 
 
 def test_every_head_of_mmpose_is_among_the_families():
-    heads = {type(pose_head(family(name))).__name__ for name in MMPOSE_FAMILIES}
+    heads = {type(innermost(family(name).head)).__name__ for name in MMPOSE_FAMILIES}
     assert heads == {'HeatmapHead', 'RTMCCHead', 'SimCCHead', 'RegressionHead', 'RLEHead'}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mmpose_sdpose.export.decoding import decoding_of
 from mmpose_sdpose.export.graph import ExportNotPossible, OnnxSession, check_opset, join, trace
-from mmpose_sdpose.export.network import Mirror, Network, pose_head
+from mmpose_sdpose.export.network import Mirror, Network
 from mmpose_sdpose.export.verify import largest_difference, make_up_raw, raw_outputs
+from mmpose_sdpose.models.heads import innermost
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ class Decodings(nn.Module):
     def __init__(self, models: list[nn.Module]) -> None:
         super().__init__()
         self.parts = nn.ModuleList(
-            decoding_of(pose_head(model), {}, FLIP_INDICES) for model in models
+            decoding_of(innermost(model.head), {}, FLIP_INDICES) for model in models
         )
 
     def forward(self, raw: list[list[Tensor]]) -> list[Tensor]:

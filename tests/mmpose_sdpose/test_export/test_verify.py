@@ -8,7 +8,7 @@ from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.export.decoding import decoding_of
 from mmpose_sdpose.export.export import Request, export
 from mmpose_sdpose.export.graph import ExportNotPossible, OnnxSession, trace
-from mmpose_sdpose.export.network import Mirror, Network, pose_head
+from mmpose_sdpose.export.network import Mirror, Network
 from mmpose_sdpose.export.verify import (
     check_decoding,
     check_network,
@@ -20,6 +20,7 @@ from mmpose_sdpose.export.verify import (
     with_flip_test,
     with_graph,
 )
+from mmpose_sdpose.models.heads import innermost
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ class PyTorchSession:
     def __init__(self, model, flip_test: bool) -> None:
         self.network, self.flip_test = Network(model).eval(), flip_test
         flip_indices = FLIP_INDICES if flip_test else None
-        self.decoding = decoding_of(pose_head(model), model.test_cfg, flip_indices)
+        self.decoding = decoding_of(innermost(model.head), model.test_cfg, flip_indices)
 
     def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
         image = torch.from_numpy(image)
@@ -143,9 +144,9 @@ def test_made_up_outputs_are_worth_decoding(name):
     example = raw_outputs(model, images(1, model))
     raw = make_up_raw(model, example, 16, np.random.default_rng(0))
     assert [part.shape for part in raw] == [(16, *part.shape[1:]) for part in example]
-    keypoints, _ = decoding_of(pose_head(model), {})(*raw)
+    keypoints, _ = decoding_of(innermost(model.head), {})(*raw)
     # All over the image, and seldom far beyond.
-    size = torch.tensor(pose_head(model).decoder.input_size)
+    size = torch.tensor(innermost(model.head).decoder.input_size)
     found = (keypoints / size).flatten(0, 1)
     assert (found.amin(0) < 0.05).all() and (found.amax(0) > 0.8).all()
     assert ((found > -0.05) & (found < 1.05)).float().mean() > 0.7

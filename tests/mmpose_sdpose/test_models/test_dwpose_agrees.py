@@ -14,7 +14,14 @@ from mmengine.logging import MessageHub
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..small_models import PREPROCESSOR, build, packed_batch, rtmpose_model, with_simcc_labels
+from ..small_models import (
+    PREPROCESSOR,
+    build,
+    distillation,
+    packed_batch,
+    rtmpose_model,
+    with_simcc_labels,
+)
 
 
 def dwpose_losses() -> dict:
@@ -62,15 +69,7 @@ def gradients(losses: dict[str, Tensor], module: nn.Module) -> list[Tensor]:
 @pytest.mark.parametrize('epoch', [0, 3])
 def test_the_first_stage(tmp_path, epoch):
     student, teacher = rtmpose_model(8), rtmpose_model(16)
-    ours = build(
-        dict(
-            type='TopdownDistiller',
-            student=student,
-            teacher=teacher,
-            losses=dwpose_losses(),
-            allow_untrained=True,
-        )
-    ).train()
+    ours = build(distillation(student, teacher, dwpose_losses())).train()
     dwpose = theirs(tmp_path, student, teacher)
     dwpose.student.load_state_dict(ours.state_dict())
     dwpose.teacher.load_state_dict(ours.teacher.state_dict())
@@ -100,15 +99,13 @@ def test_the_second_stage(tmp_path):
     """A new head on the backbone of the first stage, taught by the old one alone."""
     config = rtmpose_model()
     ours = build(
-        dict(
-            type='TopdownDistiller',
-            student=config,
-            teacher=config,
-            losses=dict(simcc=dict(dwpose_losses()['simcc'], loss_weight=1.0)),
+        distillation(
+            config,
+            config,
+            dict(simcc=dict(dwpose_losses()['simcc'], loss_weight=1.0)),
             start_from_teacher=['backbone'],
             frozen=['backbone'],
             student_loss_weight=0.0,
-            allow_untrained=True,
         )
     ).train()
     dwpose = theirs(tmp_path, config, config, two_dis=True).train()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..small_models import (
     build,
+    distillation,
     packed_batch,
     rtmpose_model,
     token_heatmap_model,
@@ -43,12 +44,10 @@ def make_distiller() -> nn.Module:
     backbone = dict(type='IdentityBackbone')
     token = dict(type='TokenDistanceLoss', loss_weight=0.1)
     return build(
-        dict(
-            type='TopdownDistiller',
-            student={**token_regression_model(**PIXELS, num_cycles=2), 'backbone': backbone},
-            teacher={**token_heatmap_model(**PIXELS), 'backbone': backbone},
-            allow_untrained=True,
-            losses=dict(
+        distillation(
+            {**token_regression_model(**PIXELS, num_cycles=2), 'backbone': backbone},
+            {**token_heatmap_model(**PIXELS), 'backbone': backbone},
+            dict(
                 visual_tokens=token,
                 keypoint_tokens=token,
                 attention=dict(type='AttentionTransferLoss', layer_pairs=[(3, 4)]),
@@ -61,16 +60,8 @@ def make_distiller() -> nn.Module:
 
 def make_dwpose() -> nn.Module:
     losses = Config.fromfile(configs_dir() / '_base_/rtmpose.py').dwpose_losses.to_dict()
-    return build(
-        dict(
-            type='TopdownDistiller',
-            student=rtmpose_model(8),
-            teacher=rtmpose_model(16),
-            allow_untrained=True,
-            losses=losses,
-            student_loss_weight=0.0,  # RTMPose's own loss is a sum over the batch
-        )
-    )
+    # RTMPose's own loss is a sum over the batch, hence 0
+    return build(distillation(rtmpose_model(8), rtmpose_model(16), losses, student_loss_weight=0.0))
 
 
 def make(name: str) -> tuple[nn.Module, dict]:

@@ -50,9 +50,21 @@ def test_a_picture_for_each_person_or_for_all(folder, capsys):
 def test_the_whole_image_two_cycles_and_heads(folder):
     assert draw('--caption', 'it') == 0
     narrow = cv2.imread('out/a.png')
-    assert draw('--caption', 'it', '--cycles', '1', '2', '--heads', '1', '4') == 0
+    assert draw('--force', '--caption', 'it', '--cycles', '1', '2', '--heads', '1', '4') == 0
     wide = cv2.imread('out/a.png')
     assert narrow.std() > 10 and wide.shape[1] > narrow.shape[1]
+
+
+def test_nothing_is_written_over_unasked(folder, capsys):
+    (folder / 'out').mkdir()
+    (folder / 'out' / 'a_person2.png').write_text('of an earlier run')
+    assert draw('--boxes', 'boxes.json') == 1
+    assert 'out/a_person2.png exists' in capsys.readouterr().err
+    assert [path.name for path in (folder / 'out').iterdir()] == ['a_person2.png']
+    photo = (folder / 'a.png').read_bytes()
+    assert main([CONFIG, WEIGHTS, 'a.png', '--out', '.', '--force']) == 1
+    assert 'a.png would be written over itself' in capsys.readouterr().err
+    assert (folder / 'a.png').read_bytes() == photo
 
 
 def test_a_distillation_shows_student_and_teacher(folder):
@@ -61,7 +73,7 @@ def test_a_distillation_shows_student_and_teacher(folder):
     assert draw(config=DISTILLATION, weights='student.pth') == 0
     wide = cv2.imread('out/a.png')
     alone = DISTILLATION.replace('_distill-sdpose-n', '')
-    assert draw(config=alone, weights='student.pth') == 0
+    assert draw('--force', config=alone, weights='student.pth') == 0
     assert wide.shape[1] > cv2.imread('out/a.png').shape[1]
 
 

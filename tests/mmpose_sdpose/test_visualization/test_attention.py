@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from mmpose_sdpose.configs import keypoint_names
 from mmpose_sdpose.models.losses.simulated_heatmap_loss import simulate_heatmaps
 from mmpose_sdpose.visualization.attention import (
     AttentionChoice,
     check_choice,
     choose_keypoints,
     keypoint_attention,
-    keypoint_names,
     look,
     plan_views,
     read_person,
@@ -19,6 +19,7 @@ import torch
 from ..people import coco, person
 from ..small_models import (
     build,
+    distillation,
     resnet_heatmap_model,
     rtmpose_model,
     token_heatmap_model,
@@ -120,15 +121,7 @@ def test_a_simcc_model_has_its_highest_bins_and_no_heatmap():
 def test_a_simcc_model_is_drawn_beside_the_rtmpose_that_teaches_it():
     losses = dict(simcc=dict(type='SimCCDistributionLoss'))
     student, teacher = token_simcc_model(num_cycles=2), rtmpose_model()
-    model = build(
-        dict(
-            type='TopdownDistiller',
-            student=student,
-            teacher=teacher,
-            losses=losses,
-            allow_untrained=True,
-        )
-    )
+    model = build(distillation(student, teacher, losses))
     ours, theirs = looks(model)
     assert ours.attention and not theirs.attention
     assert ours.heatmaps is None and theirs.heatmaps is None
@@ -140,15 +133,7 @@ def test_a_simcc_model_is_drawn_beside_the_rtmpose_that_teaches_it():
 def test_a_student_that_learned_heatmaps_shows_them_beside_its_teacher(teacher):
     losses = dict(simulated_heatmaps=dict(type='SimulatedHeatmapLoss'))
     student = token_regression_model(num_cycles=2)
-    model = build(
-        dict(
-            type='TopdownDistiller',
-            student=student,
-            teacher=teacher,
-            losses=losses,
-            allow_untrained=True,
-        )
-    )
+    model = build(distillation(student, teacher, losses))
     quantities = model.head.read(cycles_of(model, {})[0].output)
     ours, theirs = looks(model)
     simulated = simulate_heatmaps(quantities['coordinates'], quantities['sigmas'], (8, 6))
@@ -159,12 +144,10 @@ def test_a_student_that_learned_heatmaps_shows_them_beside_its_teacher(teacher):
 
 
 def distiller(teacher: dict | None = None, **losses: dict):
-    config = dict(
-        type='TopdownDistiller',
-        student=token_regression_model(num_cycles=2),
-        teacher=teacher or token_heatmap_model(num_cycles=2),
-        losses=losses or dict(simulated_heatmaps=dict(type='SimulatedHeatmapLoss')),
-        allow_untrained=True,
+    config = distillation(
+        token_regression_model(num_cycles=2),
+        teacher or token_heatmap_model(num_cycles=2),
+        losses or dict(simulated_heatmaps=dict(type='SimulatedHeatmapLoss')),
     )
     return build(config)
 

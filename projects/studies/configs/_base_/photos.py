@@ -62,9 +62,8 @@ photos = dict(
     recipe='{{fileDirname}}/recipe_photos_lspet-128x96.py',
     options={
         'model.test_cfg.flip_test': False,
-        'model.train_cfg': dict(
-            compute_acc=False
-        ),  # it reads every heatmap back from the accelerator
+        # Accuracy reads every heatmap back from the accelerator.
+        'model.train_cfg': dict(compute_acc=False),
     },
     models=dict(
         sdpose=from_packaged,

@@ -15,7 +15,7 @@ from mmpose.models.heads import RegressionHead
 from mmpose.registry import MODELS
 from torch import nn
 
-from ...small_models import build, token_heatmap_model, token_regression_model
+from ...small_models import build, distillation, token_heatmap_model, token_regression_model
 from .pairs import model_config
 
 COORDINATES = dict(type='SmoothL1Loss', use_target_weight=True)
@@ -24,13 +24,7 @@ STUDENT, TEACHER = token_regression_model(depth=1), token_heatmap_model(depth=2)
 
 
 def distiller(**options: Any) -> nn.Module:
-    config = dict(
-        type='TopdownDistiller',
-        student=STUDENT,
-        teacher=TEACHER,
-        losses=dict(coordinates=COORDINATES),
-        allow_untrained=True,
-    )
+    config = distillation(STUDENT, TEACHER, dict(coordinates=COORDINATES))
     return build({**config, **options})
 
 

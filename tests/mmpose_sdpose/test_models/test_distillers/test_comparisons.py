@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import nn
 
+from ...small_models import distillation
 from .pairs import batch_for, build, loss_of, model_config
 
 
@@ -112,12 +113,10 @@ def test_what_cannot_be_compared_is_named(name, config, message):
 
 def weights_of(kind: str) -> tuple[torch.Tensor, dict, nn.Module]:
     model = build(
-        dict(
-            type='TopdownDistiller',
-            student=model_config('RegressionHead'),
-            teacher=model_config('HeatmapHead'),
-            losses=dict(coordinates={**loss_of('coordinates'), 'weights': kind}),
-            allow_untrained=True,
+        distillation(
+            model_config('RegressionHead'),
+            model_config('HeatmapHead'),
+            dict(coordinates={**loss_of('coordinates'), 'weights': kind}),
         )
     )
     seen = []
@@ -146,26 +145,22 @@ def test_a_teacher_without_scores_cannot_weigh():
         ValueError, match="weights='teacher' needs scores of the teacher.*a RegressionH"
     ):
         build(
-            dict(
-                type='TopdownDistiller',
-                student=model_config('RegressionHead'),
-                teacher=model_config('RegressionHead'),
-                losses=dict(coordinates={**loss_of('coordinates'), 'weights': 'teacher'}),
-                allow_untrained=True,
+            distillation(
+                model_config('RegressionHead'),
+                model_config('RegressionHead'),
+                dict(coordinates={**loss_of('coordinates'), 'weights': 'teacher'}),
             )
         )
 
 
 def test_frozen_parts_stay_and_own_losses_may_count_nothing():
     model = build(
-        dict(
-            type='TopdownDistiller',
-            student=model_config('HeatmapHead'),
-            teacher=model_config('HeatmapHead'),
-            losses=dict(heatmaps=loss_of('heatmaps')),
+        distillation(
+            model_config('HeatmapHead'),
+            model_config('HeatmapHead'),
+            dict(heatmaps=loss_of('heatmaps')),
             frozen=['backbone'],
             student_loss_weight=0.0,
-            allow_untrained=True,
         )
     ).train()
     before = {name: value.clone() for name, value in model.backbone.state_dict().items()}
@@ -179,12 +174,10 @@ def test_frozen_parts_stay_and_own_losses_may_count_nothing():
         ValueError, match="frozen: there is no module 'backbon'; did you mean backb"
     ):
         build(
-            dict(
-                type='TopdownDistiller',
-                student=model_config('HeatmapHead'),
-                teacher=model_config('HeatmapHead'),
-                losses=dict(heatmaps=loss_of('heatmaps')),
+            distillation(
+                model_config('HeatmapHead'),
+                model_config('HeatmapHead'),
+                dict(heatmaps=loss_of('heatmaps')),
                 frozen=['backbon'],
-                allow_untrained=True,
             )
         )

@@ -11,6 +11,7 @@ from mmpose_sdpose.models.distillers.sides import ask
 import pytest
 import torch
 
+from ...small_models import distillation
 from .pairs import GIVES, HEADS, SIZE, batch_for, build, loss_of, model_config, shared
 
 # Without what other tests register.
@@ -19,13 +20,7 @@ ALL = {name for names in GIVES.values() for name in names.split()}
 
 def distiller(student: str, teacher: str, **options) -> TopdownDistiller:
     losses = {name: loss_of(name) for name in shared(student, teacher)}
-    config = dict(
-        type='TopdownDistiller',
-        student=model_config(student),
-        teacher=model_config(teacher),
-        losses=losses,
-        allow_untrained=True,
-    )
+    config = distillation(model_config(student), model_config(teacher), losses)
     return build({**config, **options})
 
 

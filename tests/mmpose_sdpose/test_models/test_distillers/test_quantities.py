@@ -14,6 +14,7 @@ import torch
 from mmpose.registry import KEYPOINT_CODECS
 from torch import nn
 
+from ...small_models import distillation
 from .pairs import HEADS, batch_for, build, loss_of, model_config
 
 POINTS = np.array([[[12.0, 20.0], [30.3, 41.7], [24.0, 32.0]]], np.float32)
@@ -85,12 +86,10 @@ def test_scores_are_peaks_and_rles_scales_are_no_sigmas():
     batch = batch_for(model)
     output = model.head(model.extract_feat(batch['inputs']))
     distiller = build(
-        dict(
-            type='TopdownDistiller',
-            student=model_config('RLEHead'),
-            teacher=model_config('RLEHead'),
-            losses=dict(scales=loss_of('scales'), scores=loss_of('scores')),
-            allow_untrained=True,
+        distillation(
+            model_config('RLEHead'),
+            model_config('RLEHead'),
+            dict(scales=loss_of('scales'), scores=loss_of('scores')),
         )
     )
     distiller.load_state_dict(model.state_dict())
@@ -106,12 +105,10 @@ def test_scores_are_peaks_and_rles_scales_are_no_sigmas():
     torch.testing.assert_close(seen[1], 1 - output[..., 2:].sigmoid().mean(-1))
     with pytest.raises(ValueError, match='needs sigmas of the student.* a RLEHead, gives: coord'):
         build(
-            dict(
-                type='TopdownDistiller',
-                student=model_config('RLEHead'),
-                teacher=model_config('TokenRegressionHead'),
-                losses=dict(sigmas=loss_of('sigmas')),
-                allow_untrained=True,
+            distillation(
+                model_config('RLEHead'),
+                model_config('TokenRegressionHead'),
+                dict(sigmas=loss_of('sigmas')),
             )
         )
 
@@ -215,13 +212,7 @@ def test_a_copy_of_a_distiller_calls_its_own_head():
 def features_distiller(student: str = 'HeatmapHead', teacher: str = 'HeatmapHead', **loss):
     features = {**loss_of('features'), **loss}
     return build(
-        dict(
-            type='TopdownDistiller',
-            student=model_config(student),
-            teacher=model_config(teacher),
-            losses=dict(features=features),
-            allow_untrained=True,
-        )
+        distillation(model_config(student), model_config(teacher), dict(features=features))
     )
 
 
@@ -302,15 +293,7 @@ def test_a_connector_needs_channels(on):
     with pytest.raises(
         ValueError, match=rf'losses.{on}: feature maps .* are compared, but the stu'
     ):
-        build(
-            dict(
-                type='TopdownDistiller',
-                student=model,
-                teacher=model,
-                losses={on: dict(type='FeatureLoss', on=on)},
-                allow_untrained=True,
-            )
-        )
+        build(distillation(model, model, {on: dict(type='FeatureLoss', on=on)}))
 
 
 def test_without_a_module_there_are_no_features():
@@ -318,27 +301,15 @@ def test_without_a_module_there_are_no_features():
     with pytest.raises(
         ValueError, match='losses.features compares features: say which of the stud'
     ):
-        build(
-            dict(
-                type='TopdownDistiller',
-                student=student,
-                teacher=student,
-                losses=dict(features=dict(type='FeatureLoss')),
-                allow_untrained=True,
-            )
-        )
+        build(distillation(student, student, dict(features=dict(type='FeatureLoss'))))
 
 
 @pytest.mark.parametrize('name', HEADS)
 def test_a_trial_leaves_nothing_behind(name):
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    config = dict(
-        type='TopdownDistiller',
-        student=model_config(name),
-        teacher=model_config(name),
-        losses=dict(features=loss_of('features')),
-        allow_untrained=True,
+    config = distillation(
+        model_config(name), model_config(name), dict(features=loss_of('features'))
     )
     model = build(config)
     plain = build(model_config(name))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...small_models import (
     build,
+    distillation,
     resnet_heatmap_model,
     rtmpose_model,
     token_heatmap_model,
@@ -31,14 +32,7 @@ COORDINATES = dict(type='SmoothL1Loss', use_target_weight=True)
 
 def distiller(student: dict, teacher: dict, parts: object, **options) -> TopdownDistiller:
     """With its start, which a training's ``init_weights`` makes; the teacher has seed 0 too."""
-    config = dict(
-        type='TopdownDistiller',
-        student=student,
-        teacher=teacher,
-        losses=dict(coordinates=COORDINATES),
-        start_from_teacher=parts,
-        allow_untrained=True,
-    )
+    config = distillation(student, teacher, dict(coordinates=COORDINATES), start_from_teacher=parts)
     return build({**config, **options})
 
 
@@ -256,13 +250,11 @@ def test_what_is_no_path_is_named(parts, message):
 
 def starting_student() -> TopdownDistiller:
     return build_only(
-        dict(
-            type='TopdownDistiller',
-            student=model_config('HeatmapHead'),
-            teacher=model_config('HeatmapHead'),
-            losses=dict(heatmaps=loss_of('heatmaps')),
+        distillation(
+            model_config('HeatmapHead'),
+            model_config('HeatmapHead'),
+            dict(heatmaps=loss_of('heatmaps')),
             start_from_teacher=['backbone', 'head.final_layer'],
-            allow_untrained=True,
         )
     )
 

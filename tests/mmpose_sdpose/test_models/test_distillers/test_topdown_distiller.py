@@ -16,6 +16,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from ...small_models import (
     HEATMAP_CODEC,
     build,
+    distillation,
     estimator,
     packed_batch,
     resnet_heatmap_model,
@@ -40,12 +41,10 @@ def distiller(
     seed: int = 0,
     **options,
 ) -> TopdownDistiller:
-    config = dict(
-        type='TopdownDistiller',
-        student=student or token_regression_model(),
-        teacher=teacher or token_heatmap_model(),
-        losses=losses or {**FROM_TOKENS, **FROM_HEATMAPS},
-        allow_untrained=True,
+    config = distillation(
+        student or token_regression_model(),
+        teacher or token_heatmap_model(),
+        losses or {**FROM_TOKENS, **FROM_HEATMAPS},
     )
     return build({**config, **options}, seed)
 

@@ -20,7 +20,7 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from ...small_models import build as build_started
-from ...small_models import resnet_heatmap_model
+from ...small_models import distillation, resnet_heatmap_model
 from . import own_quantity
 from .pairs import SIZE, batch_for, build, loss_of, model_config
 
@@ -30,8 +30,7 @@ def distiller(
 ) -> nn.Module:
     named = dict(student=student, teacher=teacher)
     models = {r: model_config(m) if isinstance(m, str) else m for r, m in named.items()}
-    losses = dict(coordinates=loss_of('coordinates'))
-    config = dict(type='TopdownDistiller', losses=losses, allow_untrained=True, **models)
+    config = distillation(losses=dict(coordinates=loss_of('coordinates')), **models)
     return build({**config, **options})
 
 

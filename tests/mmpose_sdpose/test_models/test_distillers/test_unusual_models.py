@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ...small_models import estimator
+from ...small_models import distillation, estimator
 from .pairs import (
     BACKBONE,
     GIVES,
@@ -103,8 +103,7 @@ MODELS_OF = {
 def test_several_scales_and_necks(student, teacher, modules, shapes):
     names = dict(zip(('student_module', 'teacher_module'), modules))
     losses = dict(features=dict(type='FeatureLoss', **names), coordinates=loss_of('coordinates'))
-    config = dict(type='TopdownDistiller', losses=losses, allow_untrained=True)
-    model = build({**config, 'student': MODELS_OF[student], 'teacher': MODELS_OF[teacher]}).train()
+    model = build(distillation(MODELS_OF[student], MODELS_OF[teacher], losses)).train()
     seen = []
     model.distillation_losses['features'].register_forward_pre_hook(
         lambda _, given: seen.append([tuple(value.shape[1:]) for value in given])

@@ -205,7 +205,10 @@ def test_bad_values_are_named(change, message):
 
 @pytest.mark.parametrize('gate', ['eca', None])
 def test_reduction_matters_to_squeeze_excitation_only(gate):
-    ChannelAttentionUnit(16, 8, 20, groups=4, gate=gate, reduction=16)
+    """16 does not divide 20 channels, which a gate that has no reduction does not mind."""
+    units = [ChannelAttentionUnit(16, 8, 20, groups=4, gate=gate, reduction=r) for r in (4, 16)]
+    shapes = [{name: value.shape for name, value in unit.state_dict().items()} for unit in units]
+    assert shapes[0] == shapes[1]
 
 
 def test_eca_of_no_channels_is_refused():
