@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
+from itertools import chain
 from typing import Any
 
 import torch
@@ -97,9 +98,9 @@ def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, C
     if weights not in WEIGHTS:
         raise ValueError(f'losses.{name}: weights ({weights!r}) must be one of {list(WEIGHTS)}')
     quantities = {role: getattr(compared, role) for role in ROLES}
-    options = {option for names in quantities.values() for option in _options(names)}
+    options = {role: list(_options(quantities[role])) for role in ROLES}
     given = {role: _take_options(role, quantities[role], config) for role in ROLES}
-    for option in options:
+    for option in chain(*options.values()):
         config.pop(option, None)
     _check_options(name, kind, config, options)
     loss = _build(name, config)
@@ -139,14 +140,21 @@ def _class_of(name: str, kind: Any) -> Callable[..., nn.Module]:
 
 
 def _check_options(
-    name: str, kind: Callable[..., nn.Module], config: Mapping[str, Any], options: set[str]
+    name: str,
+    kind: Callable[..., nn.Module],
+    config: Mapping[str, Any],
+    options: Mapping[str, Sequence[str]],
 ) -> None:
-    """Whether the loss knows what is left of its config."""
+    """Whether the loss knows what is left of its config.
+
+    Args:
+        options: Those of what is compared, of each side.
+    """
     parameters = signature(kind).parameters
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
-    sided = [f'{role}_{option}' for role in ROLES for option in options]
-    known = [*parameters, 'on', 'weights', *options, *sided]
+    sided = [f'{role}_{option}' for role in ROLES for option in options[role]]
+    known = {*parameters, 'on', 'weights', *chain(*options.values()), *sided}
     for option in config:
         if option not in (*parameters, 'type'):
             raise TypeError(

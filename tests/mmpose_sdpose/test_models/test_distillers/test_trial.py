@@ -232,6 +232,16 @@ def test_an_option_that_is_no_choice_is_named(options, message):
         distiller('MCTHead', losses=dict(features=dict(type='FeatureLoss', **options)))
 
 
+def test_an_option_of_the_other_side_is_not_offered():
+    """Heatmaps take no module; the student's features do."""
+    on = dict(student='features', teacher='heatmaps')
+    loss = dict(type='FeatureLoss', on=on, student_module='backbone', teacher_module='backbone')
+    with pytest.raises(TypeError, match="a FeatureLoss has no option 'teacher_module'") as error:
+        distiller(losses=dict(features=loss))
+    assert 'student_module' in str(error.value).split(';')[1]
+    assert 'teacher_' not in str(error.value).split(';')[1]
+
+
 def test_a_name_is_not_taken_by_a_function_of_that_name():
     with pytest.raises(
         ValueError, match=r"'coordinates' already \(.*quantities.py\): choose another"
