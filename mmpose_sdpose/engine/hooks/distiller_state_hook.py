@@ -7,10 +7,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
-from ...models.distillers import TopdownDistiller, collect_state, restore_state
+from ...models.distillers import TopdownDistiller, checksum, collect_state, restore_state
 from .plain_model import is_training, plain_model
 
 KEY = 'distiller'
+CHECKSUM = 'checksum_of_teacher'
 
 
 @HOOKS.register_module()
@@ -18,11 +19,12 @@ class DistillerStateHook(Hook):
     """Keep what a distillation learns besides its student, under ``distiller`` in each checkpoint.
 
     That is what losses adapt with (connectors) and, with ``teacher='ema'``, the student's average.
-    A resumed training takes it from there; the plain student does not see it. Other models are left
-    alone.
+    A resumed training takes it from there; the plain student does not see it. A checksum of a trained
+    teacher's weights lies beside it: a training that is resumed with other ones is warned.
 
     Raises:
-        ValueError: From a resumed run, if the checkpoint lacks it, or has another distillation's.
+        ValueError: From a resumed run, if the checkpoint lacks it, or has another distillation's; also
+            if the model is the student alone and the optimizer's state has the connectors.
 
     Examples:
         >>> from mmpose.registry import HOOKS
@@ -36,12 +38,14 @@ class DistillerStateHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         model = plain_model(runner)
-        state = collect_state(model) if isinstance(model, TopdownDistiller) else {}
-        if state:
-            checkpoint[KEY] = {
-                part: {name: value.cpu() for name, value in tensors.items()}
-                for part, tensors in state.items()
-            }
+        if not isinstance(model, TopdownDistiller):
+            return
+        checkpoint[KEY] = {
+            part: {name: value.cpu() for name, value in tensors.items()}
+            for part, tensors in collect_state(model).items()
+        }
+        if model.average is None:
+            checkpoint[KEY][CHECKSUM] = checksum(model.teacher)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         model, state = plain_model(runner), checkpoint.get(KEY, {})
@@ -60,6 +64,12 @@ class DistillerStateHook(Hook):
                     f'{runner._load_from}: {error}; what its losses adapt with, or the average of its '
                     'student, begins anew'
                 )
+        if runner._resume and state.get(CHECKSUM, 0) not in (0, checksum(model.teacher)):
+            runner.logger.warning(
+                f'{runner._load_from} was trained by a teacher of other weights: the training goes on '
+                'with those that the config names; with the old ones, name their file in '
+                'model.teacher_ckpt'
+            )
 
     def _check_plain(self, runner: Runner, state: Any) -> None:
         """A connector's weights are in the optimizer's state, too, and the student has none."""

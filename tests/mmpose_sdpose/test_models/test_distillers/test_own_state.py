@@ -7,6 +7,7 @@ import logging
 
 from mmpose_sdpose.models.distillers import (
     TopdownDistiller,
+    checksum,
     collect_state,
     restore_state,
     topdown_distiller,
@@ -205,7 +206,8 @@ def test_the_plain_student_sees_nothing_of_it(make, tmp_path, capsys):
     checkpoint = load_checkpoint(plain, path, strict=True)
     assert 'not match' not in capsys.readouterr().out
     torch.testing.assert_close(plain.state_dict(), model.state_dict(), rtol=0, atol=0)
-    assert set(checkpoint['distiller']) == ({'losses'} if make is distiller else {'teacher'})
+    kept = {'losses', 'checksum_of_teacher'} if make is distiller else {'teacher'}
+    assert set(checkpoint['distiller']) == kept
 
 
 class Says(Hook):
@@ -257,6 +259,32 @@ def test_no_training_goes_on_as_one_of_another_kind(tmp_path):
         with pytest.raises(ValueError, match=message):
             train(tmp_path / 'part', make, epochs=2, resume=True, load_from=path)
     train(tmp_path / 'start', ema, epochs=1, load_from=str(tmp_path / 'distiller/epoch_1.pth'))
+
+
+def of_another_teacher() -> TopdownDistiller:
+    model = distiller()
+    with torch.no_grad():
+        model.teacher.head.final_layer.bias[0].add_(1)
+    return model
+
+
+def test_a_training_that_goes_on_with_another_teacher_is_warned(tmp_path, capsys):
+    train(tmp_path / 'whole', distiller, epochs=1)
+    path = str(tmp_path / 'whole/epoch_1.pth')
+    for make, warned in ((distiller, False), (of_another_teacher, True)):
+        capsys.readouterr()
+        train(tmp_path / make.__name__, make, epochs=2, resume=True, load_from=path)
+        written = capsys.readouterr()
+        said = 'epoch_1.pth was trained by a teacher of other weights' in written.out + written.err
+        assert said is warned
+
+
+def test_a_checksum_is_of_the_weights_alone():
+    model = distiller().teacher
+    number = checksum(model)
+    assert checksum(model.to(memory_format=torch.channels_last)) == number > 0
+    model.head.final_layer.bias.data[0] += 1e-6
+    assert checksum(model) != number
 
 
 def without_connector() -> TopdownDistiller:
