@@ -134,7 +134,9 @@ def test_the_table():
 
 
 def test_the_table_has_pck_where_it_was_measured():
-    rows = ROWS[:4].assign(pck=[0.5, 0.7, 0.75, 0.75], latency_ms=float('nan'), start_ap=float('nan'))
+    rows = ROWS[:4].assign(
+        pck=[0.5, 0.7, 0.75, 0.75], latency_ms=float('nan'), start_ap=float('nan')
+    )
     lines = markdown_table(rows).split('\n')
     assert lines[0] == (
         '| run | seeds | AP, mean | std | difference | PCK, mean | std of PCK | difference of PCK | '
