@@ -40,7 +40,7 @@ def calls(pattern: str) -> list[str]:
     return [code for code in re.findall(r'`([^`\n]+)`', TEXT) if re.fullmatch(pattern, code)]
 
 
-@pytest.mark.parametrize('name', ['own_loss', 'own_quantity', 'own_head'])
+@pytest.mark.parametrize('name', ['own_loss', 'own_quantity', 'own_head', 'own_config'])
 def test_files_on_the_page_are_those_that_are_tested(name):
     code = (OWN / f'{name}.py').read_text()
     (shown,) = re.findall(

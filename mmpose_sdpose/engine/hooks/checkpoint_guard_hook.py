@@ -6,7 +6,7 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import BaseLoop, CheckpointLoader, Runner
+from mmengine.runner import CheckpointLoader, Runner
 from mmpose.registry import HOOKS
 from torch import Tensor
 
@@ -26,7 +26,7 @@ from ...keypoint_weights import (
     take_keypoints,
 )
 from ..resume import keep_state_alone, newest_checkpoint, why_not_resumed
-from .plain_model import plain_model
+from .plain_model import is_training, plain_model
 
 
 @HOOKS.register_module()
@@ -70,7 +70,7 @@ class CheckpointGuardHook(Hook):
         path = runner._load_from
         if path is not None and '://' not in str(path) and READS_SAFELY:
             read_checkpoint(path)
-        if _is_training(runner):
+        if is_training(runner):
             for module in runner.model.modules():
                 _check_pretrained(getattr(module, 'init_cfg', None))
 
@@ -78,24 +78,19 @@ class CheckpointGuardHook(Hook):
         """Compare what was read with the model, and take what a run may take."""
         source, model = runner._load_from, plain_model(runner)
         found = weights_in(checkpoint, source)
-        fine_tuning = _is_training(runner) and not runner._resume
+        fine_tuning = is_training(runner) and not runner._resume
         if fine_tuning:
             found.update(_weights_of_keypoints(runner, checkpoint, found))
             checkpoint['state_dict'] = found
-        fit = judge(found, model, training=_is_training(runner))
+        fit = judge(found, model, training=is_training(runner))
         nothing_fits = len(fit.missing) + len(fit.mismatched) == fit.total
         if fit.unusable or nothing_fits or (fit.misfits and self.strict and not fine_tuning):
             raise ValueError(fit.complaint(source))
-        if runner._resume and _is_training(runner):
+        if runner._resume and is_training(runner):
             _check_state(checkpoint, source)
             if 'optimizer' not in checkpoint:
                 runner.logger.warning(f'{source} has no state of an optimizer: it begins anew')
         keep_state_alone(checkpoint, runner.message_hub.runtime_info, _checkpoint_folder(runner))
-
-
-def _is_training(runner: Runner) -> bool:
-    """MMEngine builds the training loop, a plain dict until then, only in ``runner.train()``."""
-    return isinstance(runner._train_loop, BaseLoop)
 
 
 def _weights_of_keypoints(runner: Runner, checkpoint: dict, found: dict) -> dict[str, Tensor]:

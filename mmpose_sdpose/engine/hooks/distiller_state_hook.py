@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -7,7 +8,7 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
 from ...models.distillers import TopdownDistiller, collect_state, restore_state
-from .plain_model import plain_model
+from .plain_model import is_training, plain_model
 
 KEY = 'distiller'
 
@@ -43,12 +44,28 @@ class DistillerStateHook(Hook):
             }
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        model = plain_model(runner)
+        model, state = plain_model(runner), checkpoint.get(KEY, {})
+        if not is_training(runner):
+            return
         if not isinstance(model, TopdownDistiller):
+            self._check_plain(runner, state)
             return
         try:
-            restore_state(model, checkpoint.get(KEY, {}))
+            restore_state(model, state)
         except ValueError as error:
             if runner._resume:
                 raise ValueError(f'{runner._load_from} cannot be resumed: {error}') from error
-            runner.logger.warning(f'{runner._load_from}: {error}; what losses adapt begins anew')
+            if state:
+                runner.logger.warning(
+                    f'{runner._load_from}: {error}; what its losses adapt with, or the average of its '
+                    'student, begins anew'
+                )
+
+    def _check_plain(self, runner: Runner, state: Any) -> None:
+        """A connector's weights are in the optimizer's state, too, and the student has none."""
+        if runner._resume and isinstance(state, Mapping) and state.get('losses'):
+            raise ValueError(
+                f'{runner._load_from} cannot be resumed: it is of a distillation whose losses have '
+                'weights of their own, and the model is the student alone; start from its weights with '
+                f'--cfg-options load_from={runner._load_from}'
+            )

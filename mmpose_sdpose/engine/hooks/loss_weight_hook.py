@@ -60,6 +60,14 @@ class LossWeightHook(Hook):
                 f'LossWeightHook schedules {unknown}, which the model does not compare; it compares '
                 f'{sorted(factors) or "nothing: it is no distiller"}'
             )
+        for name, schedule in self.schedules.items():
+            if schedule.get('until', 0) > runner.max_epochs:
+                last = factor_at(schedule, runner.max_epochs - 1)
+                runner.logger.warning(
+                    f'the schedule of {name} ends at epoch {schedule["until"]}, the training at epoch '
+                    f'{runner.max_epochs}: in its last epoch the factor is {last:.3g}, not '
+                    f'{schedule["end"]}; set until={runner.max_epochs} to get there'
+                )
 
     def before_train_epoch(self, runner: Runner) -> None:
         factors = _factors(runner)

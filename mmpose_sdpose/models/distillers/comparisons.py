@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
+from itertools import chain
 from typing import Any
 
 import torch
@@ -97,9 +98,9 @@ def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, C
     if weights not in WEIGHTS:
         raise ValueError(f'losses.{name}: weights ({weights!r}) must be one of {list(WEIGHTS)}')
     quantities = {role: getattr(compared, role) for role in ROLES}
-    options = {option for names in quantities.values() for option in _options(names)}
+    options = {role: list(_options(quantities[role])) for role in ROLES}
     given = {role: _take_options(role, quantities[role], config) for role in ROLES}
-    for option in options:
+    for option in chain(*options.values()):
         config.pop(option, None)
     _check_options(name, kind, config, options)
     loss = _build(name, config)
@@ -110,7 +111,7 @@ def build_comparison(name: str, config: Mapping[str, Any]) -> tuple[nn.Module, C
         for role in ROLES
     }
     count = len(requests['student']) + len(requests['teacher'])
-    weighted = _takes_weights(loss, count)
+    weighted = _takes_weights(name, loss, count)
     if chosen and weights != 'all':
         _check_weights_used(name, weights, loss, weighted)
     return loss, Comparison(
@@ -139,14 +140,21 @@ def _class_of(name: str, kind: Any) -> Callable[..., nn.Module]:
 
 
 def _check_options(
-    name: str, kind: Callable[..., nn.Module], config: Mapping[str, Any], options: set[str]
+    name: str,
+    kind: Callable[..., nn.Module],
+    config: Mapping[str, Any],
+    options: Mapping[str, Sequence[str]],
 ) -> None:
-    """Whether the loss knows what is left of its config."""
+    """Whether the loss knows what is left of its config.
+
+    Args:
+        options: Those of what is compared, of each side.
+    """
     parameters = signature(kind).parameters
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
-    sided = [f'{role}_{option}' for role in ROLES for option in options]
-    known = [*parameters, 'on', 'weights', *options, *sided]
+    sided = [f'{role}_{option}' for role in ROLES for option in options[role]]
+    known = {*parameters, 'on', 'weights', *chain(*options.values()), *sided}
     for option in config:
         if option not in (*parameters, 'type'):
             raise TypeError(
@@ -252,13 +260,34 @@ def _request(
                 f'losses.{name} compares {quantity}: say which of the {role}, with '
                 f'{role}_{option}=…, or {option}=… for both sides'
             )
-        options[option] = tuple(value) if isinstance(value, list) else value
+        options[option] = _hashable(f'losses.{name}: {option} of {quantity}', value)
     return Request(quantity, tuple(options.items()))
 
 
-def _takes_weights(loss: nn.Module, count: int) -> bool:
+def _hashable(what: str, value: Any) -> Any:
+    """A choice by which a quantity is kept; lists, as configs have them, become tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_hashable(what, one) for one in value)
+    try:
+        hash(value)
+    except TypeError as error:
+        raise TypeError(
+            f'{what} ({value!r}) must be a name, a number, or a list of such'
+        ) from error
+    return value
+
+
+def _takes_weights(name: str, loss: nn.Module, count: int) -> bool:
     """Whether a loss has an argument for weights after those for the quantities."""
     parameters = list(signature(loss.forward).parameters.values())
     if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in parameters):
         return True
-    return len(parameters) > count and 'weight' in parameters[count].name
+    weights = [parameter for parameter in parameters[count:] if 'weight' in parameter.name]
+    if not weights:
+        return False
+    if weights[0] is not parameters[count] or weights[0].kind is Parameter.KEYWORD_ONLY:
+        raise ValueError(
+            f'losses.{name}: forward of a {type(loss).__name__} has {weights[0].name} elsewhere than '
+            f'right after the {count} quantities: forward(student, teacher, weights), in this order'
+        )
+    return True

@@ -76,6 +76,13 @@ def shared_joints(
             if name in teacher.names
         ]
     elif student.count == teacher.count:
+        unknown = ' and '.join(one.role for one in (student, teacher) if not one.names)
+        print_log(
+            f'distillation: keypoint 0 of the student learns from keypoint 0 of the teacher, and so on '
+            f'to {student.count - 1}, because names of the {unknown} are not known; if their order '
+            'differs, give the models their metainfo, or say keypoint_pairs',
+            'current',
+        )
         return None
     else:
         raise ValueError(

@@ -120,6 +120,11 @@ def restore_state(distiller: TopdownDistiller, state: Mapping[str, Any]) -> None
     wanted = dict(losses=_whole_state(distiller.distillation_losses))
     if distiller.average is not None:
         wanted['teacher'] = distiller.teacher.state_dict()
+    if isinstance(state, Mapping) and state.get('teacher') and distiller.average is None:
+        raise ValueError(
+            "it is of a distillation by teacher='ema', and the model has another teacher: resume with "
+            'the config it was trained with, or start from its weights with load_from'
+        )
     for part, own in wanted.items():
         found = state.get(part, {}) if isinstance(state, Mapping) else None
         if not isinstance(found, Mapping):
@@ -134,7 +139,7 @@ def restore_state(distiller: TopdownDistiller, state: Mapping[str, Any]) -> None
             for key in {*own, *found}
             if key not in own or key not in found or own[key].shape != found[key].shape
         )
-        if differing and (found or part == 'losses'):
+        if differing:
             raise ValueError(
                 f"its {part} of the distillation differ from the model's in {differing[:3]}: resume "
                 'with the config it was trained with, or start from its weights with load_from'

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...arguments import check_sizes
 from ..heads import TokenHead
 from ..layers import AttentionMaps, at_least_float32
-from .codecs import heatmap_frame
+from .quantity_checks import (
+    check_attention,
+    check_cells,
+    check_grids,
+    check_heatmaps,
+    say_other_betas,
+    say_other_units,
+)
 from .registries import Lacking, register_quantity
 from .sides import Side
 from .watching import attention_of_layers, module_output
@@ -22,29 +29,10 @@ from .watching import attention_of_layers, module_output
 _SHARPNESS = 25.0
 
 
-def _check_cells(loss: nn.Module, student: Side, teacher: Side) -> None:
-    codecs = [side.head.decoder for side in (student, teacher)]
-    if type(codecs[0]) is not type(codecs[1]) and heatmap_frame(codecs[0]) != heatmap_frame(
-        codecs[1]
-    ):
-        raise ValueError(
-            f"the student's heatmaps come from a {type(codecs[0]).__name__}, the teacher's from a "
-            f'{type(codecs[1]).__name__}, whose cells lie elsewhere: give both one codec'
-        )
-
-
-def _check_heatmaps(loss: nn.Module, student: Side, teacher: Side) -> None:
-    _check_cells(loss, student, teacher)
-    if getattr(loss, 'expects_logits', False):
-        raise ValueError(
-            f'{type(loss).__name__} wants logits, but heatmaps are compared: use KeypointMSELoss'
-        )
-
-
 @register_quantity(
     'heatmaps',
     'B K H W',
-    check=_check_heatmaps,
+    check=check_heatmaps,
     remedy='give both decoders one heatmap_size, or compare coordinates',
 )
 def heatmaps(side: Side) -> Tensor:
@@ -55,7 +43,7 @@ def heatmaps(side: Side) -> Tensor:
 @register_quantity(
     'probability_maps',
     'B K H W',
-    check=_check_cells,
+    check=check_cells,
     remedy='give both heads one heatmap_size, or compare coordinates',
 )
 def probability_maps(side: Side) -> Tensor:
@@ -67,6 +55,7 @@ def probability_maps(side: Side) -> Tensor:
 @register_quantity(
     'simcc',
     ('B K X', 'B K Y'),
+    check=say_other_betas,
     remedy='give both codecs one input_size and simcc_split_ratio, or compare coordinates',
 )
 def simcc(side: Side) -> tuple[Tensor, Tensor]:
@@ -74,7 +63,7 @@ def simcc(side: Side) -> tuple[Tensor, Tensor]:
     raise Lacking
 
 
-@register_quantity('coordinates', 'B K 2')
+@register_quantity('coordinates', 'B K 2', check=say_other_units)
 def coordinates(side: Side) -> Tensor:
     """Positions (B, K, 2): a teacher's are the peaks of what it gives, a student's have a gradient."""
     teaches = side.role == 'teacher'
@@ -108,18 +97,6 @@ def scales(side: Side) -> Tensor:
     raise Lacking
 
 
-def _check_grids(loss: nn.Module, student: Side, teacher: Side) -> None:
-    heads = [side.head for side in (student, teacher)]
-    if not all(isinstance(head, TokenHead) for head in heads):
-        return
-    grids = [head.mct.grid_size for head in heads]
-    if grids[0] != grids[1]:
-        raise ValueError(
-            f'the student has {grids[0]} visual tokens (rows, columns), the teacher {grids[1]}: the '
-            'loss on visual_tokens needs equal grids'
-        )
-
-
 _ONE_WIDTH = (
     'give both encoders one embed_dims, or compare features by a FeatureLoss, which adapts widths'
 )
@@ -131,7 +108,7 @@ def keypoint_tokens(side: Side) -> Tensor:
     raise Lacking
 
 
-@register_quantity('visual_tokens', 'B N D', select=None, check=_check_grids, remedy=_ONE_WIDTH)
+@register_quantity('visual_tokens', 'B N D', select=None, check=check_grids, remedy=_ONE_WIDTH)
 def visual_tokens(side: Side) -> Tensor:
     """The token of each patch after the last layer: (B, N, D)."""
     raise Lacking
@@ -149,18 +126,11 @@ def _attention_of_joints(maps: AttentionMaps, joints: Tensor) -> AttentionMaps:
     return AttentionMaps(layers, maps.grid_size)
 
 
-def _check_attention(loss: nn.Module, student: Side, teacher: Side) -> None:
-    heads = [side.head for side in (student, teacher)]
-    check = getattr(loss, 'check', None)
-    if check is not None and all(isinstance(head, TokenHead) for head in heads):
-        check(*(head.mct.attention_layout for head in heads))
-
-
 @register_quantity(
     'attention',
     watch=attention_of_layers,
     select=_attention_of_joints,
-    check=_check_attention,
+    check=check_attention,
     offered=lambda side: 'attention' in side.given or isinstance(side.head, TokenHead),
 )
 def attention(side: Side, seen: Any, layers: Sequence[int]) -> AttentionMaps:
@@ -186,7 +156,21 @@ def features(
         raise ValueError(
             f'the {side.role} did not call its module {module}: name one that its forward does'
         )
-    return _as_map(seen[0], f"the {side.role}'s {module}", grid)
+    maps = _as_map(seen[0], f"the {side.role}'s {module}", grid)
+    _check_own_grid(side, seen[0], module, grid)
+    return maps
+
+
+def _check_own_grid(side: Side, value: Any, module: str, grid: tuple[int, int] | None) -> None:
+    """Of a token head it is known."""
+    ours = isinstance(side.head, TokenHead) and module.startswith('head.mct')
+    if not ours or grid is None or getattr(value, 'ndim', 0) != 3:
+        return
+    if tuple(grid) != tuple(side.head.mct.grid_size):
+        raise ValueError(
+            f"the {side.role}'s visual tokens lie on {tuple(side.head.mct.grid_size)} (rows, columns), "
+            f'not {tuple(grid)}: set {side.role}_grid so'
+        )
 
 
 def _check_grid(role: str, grid: Any) -> None:

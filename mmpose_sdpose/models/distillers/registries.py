@@ -96,7 +96,7 @@ def register_quantity(
 
     Raises:
         TypeError: If no name is given.
-        ValueError: If the name is taken.
+        ValueError: If the name is taken, or the shape does not say where joints are.
     """
     if not isinstance(name, str):
         raise TypeError(
@@ -105,13 +105,26 @@ def register_quantity(
 
     def register(read: Callable[..., Value]) -> Callable[..., Value]:
         taken = _QUANTITIES.get(name)
-        if taken is not None and taken.read.__qualname__ != read.__qualname__:
-            raise ValueError(f'there is a quantity {name!r} already: choose another name')
+        if taken is not None and _origin(taken.read) != _origin(read):
+            raise ValueError(
+                f'there is a quantity {name!r} already ({_origin(taken.read)[0]}): choose another name'
+            )
         shapes = (shape,) if isinstance(shape, str) else tuple(shape)
+        if select is select_joints and any(one.split()[1:2] != ['K'] for one in shapes):
+            raise ValueError(
+                f'the quantity {name!r} ({" and ".join(shapes)}) has not its joints, K, after B: say '
+                'select=None if it has no joints, or how they are taken out of it'
+            )
         _QUANTITIES[name] = Quantity(name, read, shapes, watch, select, check, offered, remedy)
         return read
 
     return register
+
+
+def _origin(function: Callable) -> tuple[str, str]:
+    """Where a function is written; a file that is loaded again may register again."""
+    code = getattr(function, '__code__', None)
+    return getattr(code, 'co_filename', repr(function)), getattr(function, '__qualname__', '')
 
 
 def register_adapter(

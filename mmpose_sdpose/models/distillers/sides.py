@@ -25,6 +25,10 @@ class Request:
     options: tuple[tuple[str, Any], ...] = ()
 
 
+class Unreadable(ValueError):
+    """What is asked of a model cannot be read of it; says whose fault it is."""
+
+
 class Side:
     """What one model says of a batch: quantities by name, each computed once, when it is asked for.
 
@@ -56,7 +60,8 @@ class Side:
         self.head = innermost(model.head)
         self.given = given
         self._seen = seen
-        self._values: dict[Request, Value] = {}
+        #: What has been read so far, by a loss or by a quantity.
+        self.values: dict[Request, Value] = {}
 
     def __getitem__(self, name: str) -> Value:
         return self.read(Request(name))
@@ -67,9 +72,9 @@ class Side:
         Raises:
             Lacking: If the model does not give it.
         """
-        if request not in self._values:
-            self._values[request] = self._read(request)
-        return self._values[request]
+        if request not in self.values:
+            self.values[request] = self._read(request)
+        return self.values[request]
 
     def _read(self, request: Request) -> Value:
         if request.name in self.given:
@@ -125,7 +130,7 @@ def listen(role: str, model: TopdownPoseEstimator, requests: Sequence[Request]) 
     seen: dict[Request, Any] = {}
     adapter = adapter_of(head)
     if not hasattr(head, adapter.method):
-        raise ValueError(
+        raise Unreadable(
             f'the adapter of {type(head).__name__} reads what its method {adapter.method!r} gives, but '
             'there is none: register_adapter(…, method=…) names the one that its loss calls once'
         )
@@ -139,7 +144,7 @@ def listen(role: str, model: TopdownPoseEstimator, requests: Sequence[Request]) 
         try:
             yield heard
         except NoSuchOutput as error:
-            raise ValueError(f"the {role}'s {error}") from error
+            raise Unreadable(f"the {role}'s {error}") from error
     if len(outputs) != 1:
         raise RuntimeError(
             f'the {role} called {type(head).__name__}.{adapter.method} {len(outputs)} times in a step '
@@ -156,25 +161,31 @@ def _naming(role: str, request: Request, watching: AbstractContextManager) -> It
         try:
             seen = stack.enter_context(watching)
         except (TypeError, ValueError) as error:
-            raise ValueError(f'{request.name} of the {role}: {error}') from error
+            raise Unreadable(f'{request.name} of the {role}: {error}') from error
         yield seen
 
 
 def _given(head: BaseHead, adapter: Adapter, output: Any) -> Mapping[str, Any]:
+    who = (
+        f'the adapter of {type(head).__name__}, {getattr(adapter.read, "__name__", adapter.read)},'
+    )
     try:
         given = adapter.read(head, output)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise ValueError(
-            f'the adapter of {type(head).__name__}, {adapter.read.__name__}, cannot read what '
-            f'{adapter.method} gives: {type(error).__name__}: {error}'
+    except Exception as error:  # others write adapters, which may raise anything
+        raise Unreadable(
+            f'{who} cannot read what {adapter.method} gives: {type(error).__name__}: {error}'
         ) from error
     if not isinstance(given, Mapping):
-        raise ValueError(
-            f'the adapter of {type(head).__name__} gives a {type(given).__name__} instead of a dict of '
-            'quantities by name'
+        raise Unreadable(
+            f'{who} gives a {type(given).__name__} instead of a dict of quantities by name'
         )
     for name in given:
-        find_quantity(name)
+        try:
+            find_quantity(name)
+        except ValueError as error:
+            raise Unreadable(
+                f'{who} gives {name!r}: {error}; one of your own needs @register_quantity'
+            ) from error
     return given
 
 

@@ -9,6 +9,7 @@ from mmengine.model import BaseDataPreprocessor
 from mmpose.models import TopdownPoseEstimator
 from torch import Tensor
 
+from ..layers import at_least_float32
 from .codecs import input_size_of
 
 
@@ -58,9 +59,14 @@ class TeacherInputs:
                 images = images.flip(1)
             images = (images - mean) / std
         if self.size is not None:
+            # In float32: processors cannot do it in half precision.
             images = F.interpolate(
-                images, self.size[::-1], mode='bilinear', align_corners=False, antialias=True
-            )
+                at_least_float32(images),
+                self.size[::-1],
+                mode='bilinear',
+                align_corners=False,
+                antialias=True,
+            ).to(images.dtype)
         return images
 
 

@@ -49,7 +49,7 @@ def building(role: str) -> Iterator[None]:
         raise FileNotFoundError(f'{why}{error}') from error
     except KeyError as error:
         raise ValueError(f'{why}{error.args[0] if error.args else error}') from error
-    except (AssertionError, AttributeError, ImportError, IndexError) as error:
+    except (AssertionError, AttributeError, ImportError, IndexError, RuntimeError) as error:
         raise ValueError(f'{why}{type(error).__name__}: {error}') from error
 
 
@@ -153,7 +153,9 @@ def say_other_crops(student: bool | None, teacher: bool | None) -> None:
 
 _WHERE_FROM = (
     'train the teacher with its own config, or convert the official weights with `mim run '
-    'mmpose_sdpose convert_checkpoint`, and name the file with --cfg-options model.teacher_ckpt=…'
+    'mmpose_sdpose convert_checkpoint`, and name the file with --cfg-options model.teacher_ckpt=…; to '
+    "test or export the student no teacher is needed: use the student's own config, or --cfg-options "
+    'model.teacher_ckpt=None model.allow_untrained=True'
 )
 
 

@@ -125,9 +125,9 @@ class TopdownDistiller(TopdownPoseEstimator):
         teacher_config = student_config if self.average else ModelConfig('teacher', teacher)
         untrained = allow_untrained or self.average is not None
         self._teacher = Aside(build_teacher(teacher_config, teacher_ckpt, untrained))
+        self._freeze(frozen)
         self._meet(student_config, teacher_config, keypoint_pairs)
         self.student_loss_weight = student_loss_weight
-        self._freeze(frozen)
         #: Whether checkpoints hold what is learned besides the student; a hook says so.
         self.state_is_kept = False
         head = innermost(self.head)
@@ -159,12 +159,13 @@ class TopdownDistiller(TopdownPoseEstimator):
         size = input_size_of('student', self)
         images = random_images(size)
         with undisturbed(self, self.teacher):
-            ours = try_out(
-                'student', size, lambda: ask('student', self, images, self._requests('student'))
-            )
+            with torch.enable_grad():  # to see what of the student learns
+                requests = self._requests('student')
+                ours = try_out('student', size, lambda: ask('student', self, images, requests))
             theirs = try_out('teacher', size, lambda: self.ask_teacher(images))
             losses = dict(self.distillation_losses.items())
-            fit(losses, self.comparisons, ours, theirs, self._joints)
+            with torch.enable_grad():
+                fit(losses, self.comparisons, ours, theirs, self._joints)
 
     @property
     def _sides(self) -> list[tuple[str, TopdownPoseEstimator]]:
@@ -204,9 +205,7 @@ class TopdownDistiller(TopdownPoseEstimator):
             losses = super().loss(inputs, data_samples)
         student = heard.side
         if self.student_loss_weight != 1:
-            for name in losses:
-                if 'loss' in name:
-                    losses[name] = self.student_loss_weight * losses[name]
+            losses = {name: self._weighted(name, value) for name, value in losses.items()}
         joints = None
         if self._joints is not None:
             ours, theirs = (side.to(inputs.device) for side in self._joints)
@@ -218,6 +217,14 @@ class TopdownDistiller(TopdownPoseEstimator):
                 arguments.append(comparison.joint_weights(data_samples, teacher, joints))
             losses[f'loss_distill_{name}'] = self.loss_factors[name] * loss(*arguments)
         return losses
+
+    def _weighted(self, name: str, value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
+        """A loss of the student's own, or several, as MMEngine adds them up; others are as they are."""
+        if 'loss' not in name:
+            return value
+        if isinstance(value, (list, tuple)):
+            return [self.student_loss_weight * one for one in value]
+        return self.student_loss_weight * value
 
     def _before_step(self) -> None:
         if self.average is not None:

@@ -61,13 +61,22 @@ def module_output(model: nn.Module, module: str, **_: Any) -> Iterator[list[Any]
 
     def hook(_: nn.Module, __: Any, output: Any) -> None:
         if not outputs:
-            outputs.append(_one_of(output, index, module))
+            outputs.append(_copied(_one_of(output, index, module)))
 
     handle = found.register_forward_hook(hook)
     try:
         yield outputs
     finally:
         handle.remove()
+
+
+def _copied(value: Any) -> Any:
+    """A module's output may be changed in place by what follows: a sum, or a ReLU after its norm."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_copied, value))
+    return value
 
 
 class NoSuchOutput(ValueError):
@@ -96,7 +105,11 @@ def find_module(model: nn.Module, path: str) -> tuple[nn.Module, int | None]:
     if match := re.fullmatch(r'(.+?)\[(-?\d+)\]', path):
         name, index = match[1], int(match[2])
     name = re.sub(r'\[(\d+)\]', r'.\1', name)
-    modules = dict(model.named_modules())
+    modules = {
+        known: module
+        for known, module in model.named_modules()
+        if not known.startswith('distillation_losses')  # the distiller's own, not the student's
+    }
     if not name or name not in modules:
         names = [known for known in modules if known and known.count('.') <= name.count('.')]
         raise ValueError(f'there is no module {name!r}{near(name, names)}')

@@ -54,8 +54,8 @@ class SimCCDistributionLoss(nn.Module):
         teacher_beta = beta if teacher_beta is None else teacher_beta
         check_positive(beta=beta, teacher_beta=teacher_beta, temperature=temperature)
         check_weights(loss_weight=loss_weight)
-        self.student_factor = beta / temperature
-        self.teacher_factor = teacher_beta / temperature
+        self.beta = beta
+        self.teacher_beta = teacher_beta
         self.temperature = temperature
         self.loss_weight = loss_weight
 
@@ -81,6 +81,7 @@ class SimCCDistributionLoss(nn.Module):
 
     def _divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Along one axis: (B, K)."""
-        ours = (at_least_float32(student) * self.student_factor).log_softmax(-1)
-        theirs = (at_least_float32(teacher.detach()) * self.teacher_factor).log_softmax(-1)
+        ours = at_least_float32(student) * (self.beta / self.temperature)
+        theirs = at_least_float32(teacher.detach()) * (self.teacher_beta / self.temperature)
+        ours, theirs = ours.log_softmax(-1), theirs.log_softmax(-1)
         return F.kl_div(ours, theirs, reduction='none', log_target=True).sum(-1)

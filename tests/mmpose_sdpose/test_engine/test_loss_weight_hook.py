@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from types import SimpleNamespace
 
 from mmpose_sdpose.engine import LossWeightHook
@@ -15,7 +16,9 @@ def runner(**factors) -> SimpleNamespace:
     return SimpleNamespace(
         model=SimpleNamespace(loss_factors=factors),
         epoch=0,
+        max_epochs=10,
         message_hub=hub,
+        logger=logging.getLogger('test_loss_weight_hook'),
         train_loop=EpochBasedTrainLoop.__new__(EpochBasedTrainLoop),
     )
 
@@ -103,3 +106,14 @@ def test_training_by_iterations_is_refused():
     run.train_loop = IterBasedTrainLoop.__new__(IterBasedTrainLoop)
     with pytest.raises(ValueError, match='counts epochs, which a IterBasedTrainLoop has not'):
         LossWeightHook(dict(attention=dict(type='constant'))).before_train(run)
+
+
+@pytest.mark.parametrize('until, said', [(10, []), (40, [30])])
+def test_a_schedule_that_outlasts_the_training_is_said(until, said, caplog):
+    schedule = dict(type='linear', end=0, begin=0, until=until)
+    LossWeightHook(dict(attention=schedule)).before_train(runner(attention=1.0))
+    lines = [record.getMessage() for record in caplog.records if record.levelname == 'WARNING']
+    assert len(lines) == len(said)
+    for line in lines:
+        assert 'schedule of attention ends at epoch 40, the training at epoch 10' in line
+        assert 'in its last epoch the factor is 0.775, not 0; set until=10' in line

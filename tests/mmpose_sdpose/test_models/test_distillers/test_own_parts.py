@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
+from mmpose_sdpose.configs import configs_dir
 from mmpose_sdpose.models.distillers import Lacking, register_adapter, register_quantity
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +16,8 @@ from mmengine.config import Config
 from mmpose.models.heads import RegressionHead
 from mmpose.registry import MODELS
 
-from .pairs import batch_for, build, model_config
+from ...small_models import packed_batch
+from .pairs import SIZE, batch_for, build, model_config
 
 HERE = __name__.rpartition('.')[0]
 CONFIG = f"""
@@ -51,6 +55,28 @@ def test_a_head_a_quantity_and_a_loss_join_from_outside(imported):
     torch.testing.assert_close(value, 0.5 * (1 - cosine).mean())
     value.backward()
     assert model.head.fc.weight.grad.any()
+    model.eval()
+    with torch.no_grad():
+        points = model.head(model.extract_feat(batch['inputs'])) / 10
+        predicted = model.predict(**batch)
+    for sample, expected in zip(predicted, points):
+        meta = sample.metainfo
+        pixels = expected.numpy() * SIZE / meta['input_size'] * meta['input_scale']
+        pixels += meta['input_center'] - 0.5 * np.asarray(meta['input_scale'])
+        found = sample.pred_instances.keypoints[0]
+        np.testing.assert_allclose(found, pixels, rtol=1e-5, atol=1e-3)
+
+
+def test_the_config_of_the_three_trains_a_step(tmp_path):
+    text = Path(__file__).with_name('own_config.py').read_text()
+    text = text.replace("'configs/", f"'{configs_dir()}/").replace("'own_", f"'{HERE}.own_")
+    (tmp_path / 'own_config.py').write_text(text)
+    model = build(Config.fromfile(tmp_path / 'own_config.py').model.to_dict()).train()
+    batch = packed_batch(2, size=(96, 128))
+    losses = model.loss(**model.data_preprocessor(batch, training=True))
+    losses['loss_distill_bones'].backward()
+    assert losses['loss_kpt'] > 0
+    assert model.backbone.conv1.weight.grad.any()
 
 
 def distil(student: dict, **losses) -> None:

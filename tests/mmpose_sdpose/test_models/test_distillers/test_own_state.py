@@ -228,6 +228,50 @@ def test_a_checkpoint_without_it_is_no_start_for_a_resumed_training(tmp_path):
     assert says.loaded
 
 
+def test_no_training_goes_on_as_one_of_another_kind(tmp_path):
+    """An average is resumed as an average, a connector as a connector, or not at all."""
+    for make in (distiller, ema):
+        train(tmp_path / make.__name__, make, epochs=1)
+    for make, other, message in (
+        (ema, distiller, 'its losses of the distillation differ'),
+        (
+            distiller,
+            ema,
+            "is of a distillation by teacher='ema', and the model has another teacher",
+        ),
+        (
+            without_connector,
+            ema,
+            "is of a distillation by teacher='ema', and the model has another",
+        ),
+        (ema_of_heatmaps, without_connector, 'its teacher of the distillation differ'),
+        (
+            student,
+            distiller,
+            'cannot be resumed: it is of a distillation whose losses have weights',
+        ),
+    ):
+        if other is without_connector:
+            train(tmp_path / other.__name__, other, epochs=1)
+        path = str(tmp_path / other.__name__ / 'epoch_1.pth')
+        with pytest.raises(ValueError, match=message):
+            train(tmp_path / 'part', make, epochs=2, resume=True, load_from=path)
+    train(tmp_path / 'start', ema, epochs=1, load_from=str(tmp_path / 'distiller/epoch_1.pth'))
+
+
+def without_connector() -> TopdownDistiller:
+    teacher = model_config('HeatmapHead')
+    return distiller(teacher=teacher, losses=dict(heatmaps=loss_of('heatmaps')))
+
+
+def ema_of_heatmaps() -> TopdownDistiller:
+    return distiller(teacher='ema', losses=dict(heatmaps=loss_of('heatmaps')))
+
+
+def student() -> torch.nn.Module:
+    return build(model_config('HeatmapHead'))
+
+
 def test_what_is_in_no_checkpoint_is_said_once(monkeypatch):
     said = []
     monkeypatch.setattr(topdown_distiller, 'print_log', lambda *given: said.append(given))

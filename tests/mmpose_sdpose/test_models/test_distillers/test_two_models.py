@@ -163,6 +163,21 @@ def test_all_joints_in_one_order_are_compared_as_they_are():
     assert [side.tolist() for side in found] == [[0, 1, 2], [2, 1, 0]]
 
 
+def test_an_order_that_nobody_has_checked_is_said(monkeypatch):
+    said = []
+    monkeypatch.setattr(keypoint_sets, 'print_log', lambda *given: said.append(given[0]))
+    named = KeypointSet('teacher', 3, ONE.names)
+    shared_joints(ONE, named, None)
+    assert said == []
+    shared_joints(UNNAMED, named, None)
+    shared_joints(UNNAMED, KeypointSet('teacher', 3, None), None)
+    assert (
+        'learns from keypoint 0 of the teacher, and so on to 2, because names of the stud'
+        in said[0]
+    )
+    assert 'names of the student and teacher are not known; if their order differs, give' in said[1]
+
+
 @pytest.mark.parametrize(
     'student, teacher, pairs, message',
     [
