@@ -25,6 +25,7 @@ PACKAGES = (
     'mmpose_sdpose.engine',
     'mmpose_sdpose.evaluation',
     'mmpose_sdpose.models.backbones',
+    'mmpose_sdpose.models.data_preprocessors',
     'mmpose_sdpose.models.distillers',
     'mmpose_sdpose.models.heads',
     'mmpose_sdpose.models.layers',

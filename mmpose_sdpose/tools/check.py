@@ -229,10 +229,10 @@ def examine(package: Package) -> Finding:
 
 def examine_python() -> Finding:
     version = platform.python_version()
-    if (3, 9) <= sys.version_info[:2] <= (3, 12):
+    if (3, 10) <= sys.version_info[:2] <= (3, 12):
         return Finding('Python', version, 'ok')
-    status = 'too old' if sys.version_info < (3, 9) else 'too new'
-    return Finding('Python', version, status, 'needs 3.9 to 3.12', 'python3.11 -m venv .venv')
+    status = 'too old' if sys.version_info < (3, 10) else 'too new'
+    return Finding('Python', version, status, 'needs 3.10 to 3.12', 'python3.11 -m venv .venv')
 
 
 def print_table(findings: list[Finding]) -> None:

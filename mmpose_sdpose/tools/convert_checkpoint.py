@@ -8,13 +8,13 @@ from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.checkpoint import (
-    DATA_OF_KEYPOINTS,
     list_unusable,
     read_state_dict,
     unusable_weights,
     write_checkpoint,
 )
 from mmpose_sdpose.configs import build_model, configs_of, find_config
+from mmpose_sdpose.keypoint_weights import DATA_OF_KEYPOINTS
 from mmpose_sdpose.official_checkpoint import convert_state_dict, has_official_head
 from mmpose_sdpose.tools.console import fail
 

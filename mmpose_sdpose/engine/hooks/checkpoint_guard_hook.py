@@ -11,18 +11,20 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...checkpoint import (
-    DATA_OF_KEYPOINTS,
     READS_SAFELY,
-    count_keypoints,
     judge,
-    keypoint_names_in,
     list_unusable,
     read_checkpoint,
-    take_keypoints,
     unusable_weights,
     weights_in,
 )
 from ...configs import keypoint_names_of
+from ...keypoint_weights import (
+    DATA_OF_KEYPOINTS,
+    count_keypoints,
+    keypoint_names_in,
+    take_keypoints,
+)
 from ..resume import keep_state_alone, newest_checkpoint, why_not_resumed
 from .plain_model import is_training, plain_model
 

@@ -61,6 +61,17 @@ class DeviceAugmentation(PoseDataPreprocessor):
 
     Raises:
         ValueError: For a codec without targets here, or a probability or range that is none.
+
+    Examples:
+        >>> coco = dict(from_file='configs/_base_/datasets/coco.py')
+        >>> codec = dict(type='RegressionLabel', input_size=(48, 64))
+        >>> augmentation = DeviceAugmentation(codec, coco, mean=[127.0] * 3, std=[64.0] * 3)
+        >>> pictures = torch.zeros(2, 3, 96, 96, dtype=torch.uint8)
+        >>> points, visible = torch.full((2, 17, 2), 48.0), torch.ones(2, 17)
+        >>> boxes = torch.tensor([[30.0, 20.0, 66.0, 76.0]] * 2)
+        >>> augmented = augmentation.augment(pictures, points, visible, boxes)
+        >>> [tuple(part.shape) for part in augmented]
+        [(2, 3, 64, 48), (2, 17, 2), (2, 17)]
     """
 
     def __init__(

@@ -12,7 +12,8 @@ from mmpose.models import TopdownPoseEstimator
 from torch import Tensor, nn
 
 from ...arguments import near
-from ...checkpoint import TRAINING_ONLY, keypoint_axis, put_keypoints
+from ...checkpoint import TRAINING_ONLY
+from ...keypoint_weights import keypoint_axis, put_keypoints
 from ..heads import innermost, num_keypoints_of
 
 

@@ -125,6 +125,17 @@ def test_status_and_the_line_that_mends_it(environment, name, versions, error, s
     assert error in finding.remark
 
 
+@pytest.mark.parametrize(
+    'version, status',
+    [((3, 9, 18), 'too old'), ((3, 10, 0), 'ok'), ((3, 12, 4), 'ok'), ((3, 13, 0), 'too new')],
+)
+def test_the_python_that_the_pinned_set_installs_on(monkeypatch, version, status):
+    monkeypatch.setattr(check.sys, 'version_info', version)
+    found = check.examine_python()
+    assert found.status == status
+    assert bool(found.mend) == (status != 'ok')
+
+
 def test_every_package_has_a_line_that_installs_it():
     assert all('pip install ' in package.mend for package in check.PACKAGES)
 
