@@ -135,7 +135,10 @@ class Trial:
         for owner, value in self._named():
             if not all(tensor.isfinite().all() for tensor in _tensors(value)):
                 return f'{owner} is not finite, mend the adapter of its head or the quantity'
-        return 'what it compares is finite, mend the loss'
+        return (
+            'what it compares is finite: choose another loss or option, as where probabilities are '
+            'wanted and logits compared, or mend the loss'
+        )
 
     def _no_gradient(self) -> str:
         compared = [request.name for request in self.comparison.student]
