@@ -12,9 +12,18 @@ scales = dict(_delete_=True, photos=_base_.photos)
 
 simcc_teacher = {'model.teacher_ckpt': 'run:rtmpose_s'}
 runs = dict(
-    rtmpose_s=dict(label='RTMPose-s, a teacher', model='own_rtmpose_s', once=True),
-    resnet18=dict(label='ResNet-18 to stride 16, a teacher', model='wide_heatmaps', once=True),
-    sdpose_teacher=dict(label='SDPose-N, a teacher', model='sdpose_long', once=True),
+    rtmpose_s=dict(
+        label='RTMPose-s, a teacher', model='own_rtmpose_s', once=True, group='own_rtmpose_s'
+    ),
+    resnet18=dict(
+        label='ResNet-18 to stride 16, a teacher',
+        model='wide_heatmaps',
+        once=True,
+        group='wide_heatmaps',
+    ),
+    sdpose_teacher=dict(
+        label='SDPose-N, a teacher', model='sdpose_long', once=True, group='sdpose_long'
+    ),
     rtmpose=dict(label='RTMPose-t alone', model='own_rtmpose_t', group='RTMPose-t'),
     rtmpose_simcc=dict(
         label='RTMPose-t, SimCC of RTMPose-s',
