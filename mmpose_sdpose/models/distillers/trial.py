@@ -71,10 +71,12 @@ class Trial:
             ) from error
 
     def _adapt(self) -> None:
+        adapt = getattr(self.loss, 'fit', None)
+        if adapt is None:
+            return
         try:
-            if hasattr(self.loss, 'fit'):
-                with torch.no_grad():
-                    self.loss.fit(*self._values())
+            with torch.no_grad():
+                adapt(*self._values())
         except ValueError as error:
             raise ValueError(f'{self.name}: {error}') from error
         except Exception as error:
