@@ -62,7 +62,7 @@ def test_an_existing_csv_is_kept_unless_told(tool, tmp_path, capsys):
         (['--training', '--flip'], 'choose one: --training, --clip'),
         (['--clip', '--batch', '2'], '--clip has the people of a frame as its batch'),
         (['--scope', 'network', '--flip'], '--scope network is a single pass'),
-        (['--batch', '0'], '0 is below 1'),
+        (['--batch', '0'], '0 is no number from 1 on'),
         (['--append'], 'about --csv'),
     ],
 )
