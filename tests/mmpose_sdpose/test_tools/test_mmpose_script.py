@@ -84,7 +84,9 @@ def test_what_options_bring_is_looked_at(run, root, capsys):  # noqa: F811
     assert err.startswith('train: to mend before this can run (1):\nannotation file not found')
     assert 'here' not in err
     assert train(run, '--resume', 'gone.pth') == 1
-    assert 'load_from: no checkpoint at gone.pth' in capsys.readouterr().err
+    assert '--resume: no checkpoint at gone.pth' in capsys.readouterr().err
+    assert train(run, '--cfg-options', 'load_from=gone.pth') == 1
+    assert '\nload_from: no checkpoint at gone.pth' in capsys.readouterr().err
     gone = dict(change=lambda cfg: cfg.val_dataloader.dataset.update(ann_file='gone.json'))
     assert train(run, **gone) == 1
     assert not isinstance(train(run, '--no-validate', **gone), int)
@@ -96,8 +98,8 @@ def test_a_test_looks_at_its_own_data_and_weights(run, capsys):
     cfg = run('test.py', ['test'], weights, '--dump', 'out.pkl', *gone)
     assert cfg.load_from == weights and cfg.test_evaluator[1].out_file_path == 'out.pkl'
     assert run('test.py', ['test'], 'gone.pth', *gone) == 1
-    assert capsys.readouterr().err.startswith(
-        'test: to mend before this can run (1):\nload_from: no'
+    assert capsys.readouterr().err == (
+        'test: to mend before this can run (1):\n--checkpoint: no checkpoint at gone.pth\n'
     )
 
 
