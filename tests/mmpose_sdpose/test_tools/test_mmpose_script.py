@@ -11,6 +11,7 @@ from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.tools import mmpose_script
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -169,3 +170,22 @@ def test_a_test_of_a_resumed_trainings_config_resumes_nothing(run):
     weights = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
     assert run('test.py', ['test'], weights, **change).resume is False
     assert train(run, **change).resume is True
+
+
+def test_a_training_that_would_replace_another_is_refused_before_its_config_is(
+    run, tmp_path, capsys
+):
+    folder = tmp_path / 'work_dirs/cfg'
+    folder.mkdir(parents=True)
+    (folder / 'cfg.py').write_text('of the earlier training')
+    torch.save(dict(state_dict=dict(a=torch.zeros(1))), folder / 'epoch_1.pth')
+    options = ['--cfg-options', 'train_cfg.max_epochs=1']
+    assert train(run, *options) == 1
+    assert capsys.readouterr().err == (
+        'train: work_dirs/cfg has checkpoints of an earlier training, and this one would replace '
+        'epoch_1.pth: move what is to be kept, --work-dir names another folder\n'
+    )
+    assert (folder / 'cfg.py').read_text() == 'of the earlier training'
+    assert train(run, '--work-dir', 'other', *options).work_dir == 'other'
+    weights = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+    assert not isinstance(run('test.py', ['test'], weights, '--work-dir', str(folder)), int)
