@@ -118,7 +118,7 @@ def test_the_program_of_the_readme_runs(folder):
     exec(program, scope)
     (person,) = scope['result']['predictions'][0]
     assert len(person['keypoints']) == 17
-    assert (folder / 'out/walk.jpg').is_file()
+    assert (folder / 'out/mmpose/walk.jpg').is_file()
 
 
 def test_the_program_of_the_quick_start_prints_keypoints_on_the_photo(folder, capsys):

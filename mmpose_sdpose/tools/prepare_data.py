@@ -17,7 +17,13 @@ from mmpose_sdpose.checkpoint import PACKAGED
 from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.datasets.checks.findings import some
 from mmpose_sdpose.datasets.own_data import Labels, read_labels, split
-from mmpose_sdpose.datasets.own_data_files import BATCH, coco_file, config_file, metainfo_file
+from mmpose_sdpose.datasets.own_data_files import (
+    BATCH,
+    coco_file,
+    config_file,
+    metainfo_file,
+    mirrored,
+)
 from mmpose_sdpose.engine.packaged_weights import packaged_weights
 from mmpose_sdpose.tools.console import fail
 
@@ -60,6 +66,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--weights', help=f'checkpoint that the training starts from, or None ({WEIGHTS})'
+    )
+    parser.add_argument(
+        '--no-mirror',
+        action='store_true',
+        help='train and test without mirrored images: for what is never seen so (writing, a right hand '
+        'alone)',
     )
     parser.add_argument('--force', action='store_true', help='replace files of an earlier run')
     args = parser.parse_args(argv)
@@ -109,12 +121,13 @@ def recipe_of(name: str, weights: str | None) -> Config:
     return trained if goes_on else config
 
 
-def base_config(name: str, weights: str | None) -> str:
+def base_config(name: str, weights: str | None, mirror: bool = True) -> str:
     """The text of a model's own config, with nothing left of its data: CocoDataset and COCO's AP.
 
     Args:
         name: The config.
         weights: What the training starts from; the packaged ones go on with their own loss.
+        mirror: Whether every second training image is mirrored, and the test averages with the mirror.
 
     Raises:
         ValueError: If its batches are augmented by the model, which its own data goes with.
@@ -135,6 +148,10 @@ def base_config(name: str, weights: str | None) -> str:
     recipe = recipe_of(name, weights)
     if 'loss' in recipe.model.head:
         config.model.head.loss = recipe.model.head.loss
+    if not mirror:
+        config.model.test_cfg.flip_test = False
+        train = config.train_dataloader.dataset
+        train.pipeline = [step for step in train.pipeline if step.type != 'RandomFlip']
     config.val_evaluator = config.test_evaluator = dict(type='CocoMetric')
     config.default_hooks.checkpoint.update(save_best='coco/AP', rule='greater')
     return config.pretty_text
@@ -199,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_files(args.out, ['train.json', 'val.json', keypoints, base, config], args.force)
         check_weights(args.weights)
-        texts = {base: base_config(args.config, args.weights)}
+        texts = {base: base_config(args.config, args.weights, not args.no_mirror)}
         lr = learning_rate(args.config, args.weights)
         parts = read_parts(args)
         texts |= {f'{part}.json': coco_file(labels, name) for part, labels in parts.items()}
@@ -208,11 +225,11 @@ def main(argv: list[str] | None = None) -> int:
         write(args.out, texts)
     except (OSError, ValueError) as error:
         return fail('prepare_data', error)
-    report(parts, args.out, name)
+    report(parts, args.out, name, not args.no_mirror)
     return 0
 
 
-def report(parts: dict[str, Labels], out: Path, name: str) -> None:
+def report(parts: dict[str, Labels], out: Path, name: str, mirror: bool) -> None:
     """What was found, what was done about it, and what comes next."""
     labels = parts['train']
     print(f'{len(labels.names)} keypoints: {", ".join(labels.names)}')
@@ -221,6 +238,11 @@ def report(parts: dict[str, Labels], out: Path, name: str) -> None:
     for what, count in [*labels.mended.items(), *labels.left_out.items()]:
         if count:
             print(f'{"left out: " if what in labels.left_out else "filled in: "}{count} {what}')
+    if mirror and not any(mirrored(one, labels.names) for one in labels.names):
+        print(
+            'mirror: no keypoint is called left or right: mirrored training images keep their names; '
+            '--no-mirror if that is wrong (writing, a right hand alone)'
+        )
     for doubt in dict.fromkeys(doubt for found in parts.values() for doubt in found.doubts):
         print(f'prepare_data: look again: {doubt}', file=sys.stderr)
     config = os.path.join(out, f'{name}.py')

@@ -14,6 +14,10 @@ import cv2
 import numpy as np
 
 FINGERS = ('thumb', 'forefinger', 'middle_finger', 'ring_finger', 'pinky_finger')
+#: Length beside the middle finger's, and direction from it in degrees: by these a thumb is told from a
+#: little finger, in left and right hands.
+LENGTHS = (0.6, 0.93, 1.0, 0.93, 0.75)
+DIRECTIONS = (-68, -20, 0, 19, 40)
 NAMES = ['wrist', *(f'{finger}{joint}' for finger in FINGERS for joint in range(1, 5))]
 #: Counted from 1, as COCO's file has it: each finger from the wrist to its tip.
 SKELETON = [
@@ -24,14 +28,15 @@ SKELETON = [
 
 
 def hand(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Joints of a spread hand: (21, 2), pixels."""
-    turn, length = rng.uniform(-0.6, 0.6), size * rng.uniform(0.055, 0.075)
-    wrist = np.array([size * rng.uniform(0.4, 0.6), size * rng.uniform(0.75, 0.85)])
+    """Joints of a spread hand, left or right: (21, 2), pixels."""
+    turn, length = rng.uniform(-0.3, 0.3), size * rng.uniform(0.08, 0.11)
+    wrist = np.array([size * rng.uniform(0.45, 0.55), size * rng.uniform(0.8, 0.9)])
+    side = rng.choice([-1, 1])
     joints = [wrist]
-    for number in range(5):
-        angle = turn + np.radians(-90 + 24 * (number - 2)) + rng.normal(0, 0.05)
-        way = np.array([np.cos(angle), np.sin(angle)])
-        joints += [wrist + way * length * reach for reach in (2.6, 4.0, 5.2, 6.2)]
+    for share, direction in zip(LENGTHS, DIRECTIONS):
+        angle = turn + np.radians(-90 + side * direction) + rng.normal(0, 0.05)
+        way = np.array([np.cos(angle), np.sin(angle)]) * length * share
+        joints += [wrist + way * reach for reach in (2.6, 4.0, 5.2, 6.2)]
     return np.array(joints)
 
 

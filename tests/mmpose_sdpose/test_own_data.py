@@ -359,11 +359,23 @@ def test_every_command_of_the_page(hands, capsys):
     assert checkpoint['state_dict']['head.mct.keypoint_tokens'].shape[1] == 21
     log = ''.join(path.read_text() for path in Path('work_dirs/hand').glob('*/*.log'))
     assert '0 of 21 keypoints have their name in mmpose_sdpose://' in log
-    assert Path('out/hand0_0.jpg').is_file()
+    assert Path('out/hand0_5.jpg').is_file()
     (program,) = blocks(PAGE, 'python')
     exec(program, {})
     said = capsys.readouterr().out
     assert all(f"'{name}': [" in said for name in NAMES)
+
+
+def test_what_is_never_seen_in_a_mirror_is_not_mirrored(hands, capsys):
+    """Asked for, since names cannot say it: where none has a side, what is done is printed."""
+    flips = []
+    for options in ('', ' --no-mirror --force'):
+        run_command(commands(PAGE)[0] + options)
+        config = Config.fromfile('data/hand/hand.py')
+        kinds = [step.type for step in config.train_dataloader.dataset.pipeline]
+        flips.append((kinds.count('RandomFlip'), config.model.test_cfg.flip_test))
+        assert ('no keypoint is called left or right' in capsys.readouterr().out) == (not options)
+    assert flips == [(1, True), (0, False)]
 
 
 def test_packaged_weights_go_on_as_they_were_trained(hands):

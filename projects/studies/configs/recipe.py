@@ -1,9 +1,9 @@
-# How far the recipe moves TokenPose and SDPose, whose published baselines differ by 3 AP.
+# How far the recipe moves TokenPose and SDPose, whose published baselines differ by 0.03 AP.
 _base_ = ['./_base_/scales.py']
 
 title = 'Recipe: loss, initialisation, batch size and learning rate'
 question = (
-    "SDPose's re-run of its baseline TokenPose-S-V1 is 3 AP below the original. How far do heatmap "
+    "SDPose's re-run of its baseline TokenPose-S-V1 is 0.03 AP below the original. How far do heatmap "
     'loss, initialisation, batch size and learning rate move either model, and is SDPose ahead under '
     'all of them?'
 )
