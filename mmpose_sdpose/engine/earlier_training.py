@@ -52,7 +52,7 @@ def refuse_to_replace(cfg: Config) -> None:
         newest = None if source else newest_checkpoint(cfg.work_dir)
         way_out = f'--resume goes on from {newest.name}' if newest else 'move what is to be kept'
         raise FileExistsError(
-            f'{folder} has checkpoints of an earlier training, and this one would replace {some}: '
+            f'{folder} has checkpoints of an earlier training, and this one could replace {some}: '
             f'{way_out}, --work-dir names another folder'
         )
 

@@ -50,7 +50,7 @@ STEPS = dict(type='IterBasedTrainLoop', max_iters=25)
 )
 def test_what_would_be_replaced_is_named(name, options, tmp_path):
     leave(tmp_path, name)
-    with pytest.raises(FileExistsError, match=f'this one would replace {name}: move what'):
+    with pytest.raises(FileExistsError, match=f'this one could replace {name}: move what'):
         refuse_to_replace(config(tmp_path, **options))
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -128,7 +128,7 @@ def test_a_training_that_begins_is_told_of_resuming(trained):
     with pytest.raises(FileExistsError) as refused:
         refuse_to_replace(longer(trained))
     assert str(refused.value) == (
-        f'{trained} has checkpoints of an earlier training, and this one would replace epoch_1.pth, '
+        f'{trained} has checkpoints of an earlier training, and this one could replace epoch_1.pth, '
         'best_toy_AP_epoch_2.pth, epoch_2.pth: --resume goes on from epoch_2.pth, --work-dir names '
         'another folder'
     )
@@ -154,6 +154,6 @@ def test_the_guard_refuses_whoever_starts_the_training(trained):
     runner = small_runner(trained, GUARD)
     runner.cfg = longer(trained)
     before = {path.name: path.read_bytes() for path in trained.glob('*.pth')}
-    with pytest.raises(FileExistsError, match='would replace'):
+    with pytest.raises(FileExistsError, match='could replace'):
         runner.train()
     assert {path.name: path.read_bytes() for path in trained.glob('*.pth')} == before

@@ -182,7 +182,7 @@ def test_a_training_that_would_replace_another_is_refused_before_its_config_is(
     options = ['--cfg-options', 'train_cfg.max_epochs=1']
     assert train(run, *options) == 1
     assert capsys.readouterr().err == (
-        'train: work_dirs/cfg has checkpoints of an earlier training, and this one would replace '
+        'train: work_dirs/cfg has checkpoints of an earlier training, and this one could replace '
         'epoch_1.pth: move what is to be kept, --work-dir names another folder\n'
     )
     assert (folder / 'cfg.py').read_text() == 'of the earlier training'
