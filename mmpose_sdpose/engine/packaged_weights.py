@@ -17,10 +17,19 @@ def load_from_package(filename: str, map_location: Any = None) -> dict[str, Any]
     MMEngine prints what follows ``load_from_`` in this name: "by package backend".
 
     Raises:
+        FileNotFoundError: As :func:`packaged_weights`.
+    """
+    return read_checkpoint(packaged_weights(filename))
+
+
+def packaged_weights(filename: str) -> Path:
+    """The file of ``mmpose_sdpose://NAME.pth``.
+
+    Raises:
         FileNotFoundError: If the package has no weights of that name; lists those it has.
     """
     path = WEIGHTS / filename[len(PACKAGED) :]
     if not path.is_file():
         names = ', '.join(sorted(file.name for file in WEIGHTS.glob('*.pth'))) or 'none'
         raise FileNotFoundError(f'no weights {filename}: the package has {names}')
-    return read_checkpoint(path)
+    return path

@@ -17,7 +17,9 @@ _NAME = re.compile(r'(epoch|iter)_(\d+)\.pth')
 _META = ('epoch', 'iter', 'seed', 'dataset_meta', 'experiment_name', 'mmengine_version', 'time')
 
 
-def newest_checkpoint(work_dir: str | Path) -> Path | None:
+def newest_checkpoint(
+    work_dir: str | Path, earlier: Mapping[Path, int] | None = None
+) -> Path | None:
     """The newest checkpoint of a work directory from which a training can go on.
 
     ``last_checkpoint`` is asked first, by the name of the file alone: in a copy of a work directory it
@@ -26,10 +28,13 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
     not finite or weights alone are passed over. Only where the folder has none, a file elsewhere that
     ``last_checkpoint`` names counts (``out_dir`` of MMEngine's hook).
 
+    Args:
+        earlier: What :func:`checkpoint_times` gave before a training: what it wrote alone counts.
+
     Returns:
         None if there is none.
     """
-    folder = Path(work_dir)
+    folder, earlier = Path(work_dir), earlier or {}
     found = [path for path in folder.glob('*.pth') if _NAME.fullmatch(path.name)]
     found.sort(key=lambda path: (int(path.stat().st_mtime), _number(path)), reverse=True)
     named = _last_checkpoint(folder)
@@ -37,7 +42,17 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
     if pointed in found:
         first = [*(path for path in found if _is_after(path, pointed)), pointed]
         found = [*first, *(path for path in found if path not in first)]
-    return next((path for path in [*found, named] if can_resume(path)), None)
+    times = checkpoint_times(folder)
+    new = [path for path in [*found, named] if path in times and times[path] != earlier.get(path)]
+    return next((path for path in new if can_resume(path)), None)
+
+
+def checkpoint_times(work_dir: str | Path) -> dict[Path, int]:
+    """When each checkpoint of a work directory was written, and the one that it points at."""
+    folder = Path(work_dir)
+    found = [path for path in folder.glob('*.pth') if _NAME.fullmatch(path.name)]
+    files = [path for path in [*found, _last_checkpoint(folder)] if path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
 def can_resume(path: str | Path) -> bool:

@@ -15,6 +15,7 @@ import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importab
 from mmpose_sdpose.datasets.checks import check_data, raise_errors
 from mmpose_sdpose.datasets.checks.settings import type_name
 from mmpose_sdpose.engine import newest_checkpoint
+from mmpose_sdpose.engine.earlier_training import refuse_to_replace
 from mmpose_sdpose.tools.console import fail
 from mmpose_sdpose.tools.quiet import Quiet
 from mmpose_sdpose.tools.run_report import RunReport
@@ -51,6 +52,8 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
         cfg = merge_args(cfg, args)
         if getattr(args, 'resume', None) == 'auto':
             _resume_or_start(cfg, start)
+        if 'train' in stages and _is_first_process():
+            refuse_to_replace(cfg)  # before the folder's config is
         _check(cfg, stages)
         return cfg
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
+from mmpose_sdpose.checkpoint import PACKAGED
 from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.datasets.checks.findings import some
 from mmpose_sdpose.datasets.own_data import Labels, read_labels, split
@@ -23,6 +24,7 @@ from mmpose_sdpose.datasets.own_data_files import (
     metainfo_file,
     mirrored,
 )
+from mmpose_sdpose.engine.packaged_weights import packaged_weights
 from mmpose_sdpose.tools.console import fail
 
 from mmengine.config import Config
@@ -178,6 +180,23 @@ def check_files(out: Path, names: list[str], force: bool) -> None:
         raise FileExistsError(f'{out} has {", ".join(there)} already: replace them with --force')
 
 
+def check_weights(weights: str | None) -> None:
+    """Whether what the training starts from is there; a URL is left to the training.
+
+    Raises:
+        FileNotFoundError: If a file or packaged weights are not.
+    """
+    if weights is None:
+        return
+    if weights.startswith(PACKAGED):
+        packaged_weights(weights)
+    elif '://' not in weights and not Path(weights).is_file():
+        raise FileNotFoundError(
+            f'no checkpoint at {weights}: put it there, name another with --weights, or start from '
+            'random weights with --weights None'
+        )
+
+
 def write(out: Path, texts: dict[str, str]) -> None:
     """Write the files into a folder, which may exist.
 
@@ -196,6 +215,7 @@ def main(argv: list[str] | None = None) -> int:
     keypoints, base, config = (f'{name}{end}.py' for end in ('_keypoints', '_base', ''))
     try:
         check_files(args.out, ['train.json', 'val.json', keypoints, base, config], args.force)
+        check_weights(args.weights)
         texts = {base: base_config(args.config, args.weights, not args.no_mirror)}
         lr = learning_rate(args.config, args.weights)
         parts = read_parts(args)

@@ -13,6 +13,7 @@ from typing import Any
 
 from mmpose_sdpose.configs import configs_dir
 from mmpose_sdpose.engine import newest_checkpoint
+from mmpose_sdpose.engine.resume import checkpoint_times
 from mmpose_sdpose.tools.run_summary import counts_epochs, shorten, sum_up_test, sum_up_training
 
 from mmengine.dist import is_main_process
@@ -99,6 +100,8 @@ class RunReport(Hook):
         self.console, self.brief = console, brief
         self.meter: Meter | None = None
         self.training: Runner | None = None
+        self.earlier: dict[Path, int] = {}  # checkpoints that this training did not write
+        self.was_complete = False
         self.best: float | None = None
 
     def close(self) -> None:
@@ -110,15 +113,22 @@ class RunReport(Hook):
         """What is to be said after Ctrl-C."""
         if self.training is None:
             return 'stopped'
-        newest = newest_checkpoint(self.training.work_dir)
-        way_on = f'--resume goes on from {shorten(newest)}' if newest else 'nothing was saved yet'
+        own, way_on = self._own_checkpoint(self.training), 'nothing was saved yet'
+        if own is not None:
+            # Without a name, --resume takes the newest of the folder.
+            is_found = own == newest_checkpoint(self.training.work_dir)
+            name = '' if is_found else f' {shorten(own)}'
+            way_on = f'--resume{name} goes on from {shorten(own)}'
         return f'stopped at step {self.training.iter:,} of {self.training.max_iters:,}; {way_on}'
 
     def before_train(self, runner: Runner) -> None:
         if is_main_process():
             self.training = runner
             self.best = _best_score(runner)
-            self._begin(f'Training {_name(runner)}', sum_up_training(runner))
+            self.earlier = checkpoint_times(runner.work_dir)
+            self.was_complete = _is_complete(runner)
+            if not self.was_complete:
+                self._begin(f'Training {_name(runner)}', self._summary(runner))
             self.meter = Meter(self.console, runner.max_iters, runner.iter)
 
     def after_train_iter(
@@ -149,7 +159,10 @@ class RunReport(Hook):
         if self.meter is not None:
             self.meter.close()
             seconds = time.monotonic() - self.meter.began
-            self._say(f'Trained in {in_words(seconds)}', dict(_outcome(runner)))
+            title = f'Trained in {in_words(seconds)}'
+            if self.was_complete:
+                title = _completeness(runner)
+            self._say(title, dict(_outcome(runner, self._own_checkpoint(runner))))
 
     def before_test(self, runner: Runner) -> None:
         if is_main_process():
@@ -172,6 +185,22 @@ class RunReport(Hook):
             tool = 'mim run mmpose_sdpose export_onnx'
             lines['next'] = f'{tool} {_name(runner)} {runner._load_from} model.onnx'
             self._say(f'Tested in {in_words(seconds)}', lines)
+
+    def _summary(self, runner: Runner) -> dict[str, str]:
+        lines = sum_up_training(runner)
+        source = _resumed(runner)
+        if self.earlier and source not in self.earlier:
+            newest = newest_checkpoint(runner.work_dir) or max(
+                self.earlier, key=self.earlier.__getitem__
+            )
+            lines['results in'] += (
+                f', beside checkpoints of an earlier training (newest: {newest.name})'
+            )
+        return lines
+
+    def _own_checkpoint(self, runner: Runner) -> Path | None:
+        """The newest that this training wrote, else what it went on from."""
+        return newest_checkpoint(runner.work_dir, self.earlier) or _resumed(runner)
 
     def _begin(self, title: str, lines: Mapping[str, str]) -> None:
         self._say(title, lines)
@@ -216,6 +245,34 @@ def _loss(runner: Runner, steps: int) -> str:
     return f'loss {scalars["train/loss"].mean(steps):.4g}'
 
 
+def _resumed(runner: Runner) -> Path | None:
+    """What a training goes on from, None if it began."""
+    return Path(runner._load_from) if runner._resume and runner._load_from else None
+
+
+def _is_complete(runner: Runner) -> bool:
+    """Whether a resumed training has nothing left to do."""
+    done, of = _progress(runner)
+    return _resumed(runner) is not None and done >= of
+
+
+def _progress(runner: Runner) -> tuple[int, int]:
+    """How many epochs are done, of how many; steps, where a training goes by these."""
+    if counts_epochs(runner):
+        return runner.epoch, runner.max_epochs
+    return runner.iter, runner.max_iters
+
+
+def _completeness(runner: Runner) -> str:
+    """What is to be said where nothing was left to do."""
+    done, of = _progress(runner)
+    unit, key = ('epochs', 'max_epochs') if counts_epochs(runner) else ('steps', 'max_iters')
+    return (
+        f'The training in {shorten(runner.work_dir)} is complete: {done:,} of {of:,} {unit}; '
+        f'train longer with --cfg-options train_cfg.{key}=…'
+    )
+
+
 def _chooser(runner: Runner) -> CheckpointHook | None:
     """The hook that keeps the best checkpoint, if any does."""
     hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
@@ -237,7 +294,7 @@ def _best_score(runner: Runner) -> float | None:
     return info.get('best_score', info.get(f'best_score_{chooser.key_indicators[0]}'))
 
 
-def _outcome(runner: Runner) -> Iterator[tuple[str, str]]:
+def _outcome(runner: Runner, last: Path | None) -> Iterator[tuple[str, str]]:
     """The best metric, its checkpoint, the last one, and what to do with them."""
     chooser, score, best = _chooser(runner), _best_score(runner), None
     if chooser is not None and score is not None:
@@ -247,7 +304,6 @@ def _outcome(runner: Runner) -> Iterator[tuple[str, str]]:
         yield f'best {chooser.key_indicators[0]}', f'{score:.3f}{after}'
     if best:
         yield 'its checkpoint', shorten(best)
-    last = newest_checkpoint(runner.work_dir)
     if last:
         yield 'last checkpoint', shorten(last)
     if checkpoint := best or last:

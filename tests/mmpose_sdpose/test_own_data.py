@@ -27,6 +27,11 @@ from ..pages import blocks, commands, run_command
 from .drawn_hands import NAMES, SKELETON, write_hands
 
 PAGE = 'docs/own_data.md'
+PACKAGED_NAMES = [
+    'ladpose-n_photos-256x192.pth',
+    'sdpose-n_photos-256x192.pth',
+    'sdpose-n_synthpose-128x96.pth',
+]
 #: No worker processes, and one epoch.
 TEST = (
     '--cfg-options',
@@ -299,6 +304,15 @@ def test_what_is_wrong_with_the_command_is_said_before_images_are_read(tmp_path,
         (['--out', tmp_path / 'taken'], 'taken has val.json already'),
         (['--out', labels], 'is a file: name another folder with --out'),
         (['--out', tmp_path / 'new', '--weights', 'None', '--config', 'none'], 'no config none'),
+        (
+            ['--out', tmp_path / 'new', '--weights', tmp_path / 'gone.pth'],
+            f'no checkpoint at {tmp_path}/gone.pth: put it there, name another with --weights, or',
+        ),
+        (
+            ['--out', tmp_path / 'new', '--weights', 'mmpose_sdpose://gone.pth'],
+            f'no weights mmpose_sdpose://gone.pth: the package has {", ".join(PACKAGED_NAMES)}\n',
+        ),
+        (['--out', tmp_path / 'new', '--weights', 'https://host/a.pth'], 'is no readable image'),
         (['--out', tmp_path / 'new'], 'is no readable image'),
     ):
         assert prepare_data([str(labels), '--images', str(photos), *map(str, options)]) == 1
@@ -383,7 +397,8 @@ def test_packaged_weights_go_on_as_they_were_trained(hands):
 
 
 def test_a_published_model_can_be_the_start(hands):
-    """The page's last command; its weights need not be there before the training."""
+    """The page's last command, once its weights are there."""
+    Path('sdpose-s-v1.pth').touch()
     run_command(commands(PAGE)[-1])
     config = Config.fromfile('data/hand_s/hand_s.py')
     assert config.load_from == 'sdpose-s-v1.pth' and config.model.head.out_channels == 21

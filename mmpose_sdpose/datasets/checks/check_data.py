@@ -56,7 +56,7 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
         for stage, loader in loaders.items()
         if isinstance(loader, dict) and isinstance(loader.get('dataset'), dict)
     }
-    findings = list(_check_weights(cfg))
+    findings = list(_check_weights(cfg, stages))
     if cfg.get('model'):
         findings += check_model(cfg, datasets)
         with_data = {stage: loaders[stage] for stage in datasets}
@@ -78,13 +78,16 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
     return list(dict.fromkeys(findings))
 
 
-def _check_weights(cfg: Config) -> Iterator[Finding]:
+def _check_weights(cfg: Config, stages: Sequence[str]) -> Iterator[Finding]:
     path = cfg.get('load_from')
+    # As the user gave it: MMPose's scripts put all three into load_from.
+    given = '--checkpoint' if list(stages) == ['test'] else 'load_from'
+    given = '--resume' if 'train' in stages and cfg.get('resume') else given
     if path and ('://' not in path or path.startswith(PACKAGED)):
         try:
             faults = list_unusable(fetch_state_dict(path))
         except (OSError, ValueError) as error:
-            yield Finding(f'load_from: {error}')
+            yield Finding(f'{given}: {error}')
             return
         if faults:
             yield Finding(unusable_weights(path, faults))

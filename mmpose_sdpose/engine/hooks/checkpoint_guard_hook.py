@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
 
@@ -25,6 +26,7 @@ from ...keypoint_weights import (
     keypoint_names_in,
     take_keypoints,
 )
+from ..earlier_training import checkpoint_folder, refuse_to_replace
 from ..resume import keep_state_alone, newest_checkpoint, why_not_resumed
 from .plain_model import is_training, plain_model
 
@@ -44,11 +46,14 @@ class CheckpointGuardHook(Hook):
     no path. Without a file named, it goes on from the newest whole one in the work directory, and
     begins anew if there is none.
 
+    A training that would replace whole checkpoints of another one is refused.
+
     Args:
         strict: Demand every weight when testing or resuming.
 
     Raises:
         FileNotFoundError: From the run, if the checkpoint is not there.
+        FileExistsError: From the run, if checkpoints of another training would be lost.
         ValueError: From the run, if the checkpoint cannot be used.
 
     Examples:
@@ -71,6 +76,7 @@ class CheckpointGuardHook(Hook):
         if path is not None and '://' not in str(path) and READS_SAFELY:
             read_checkpoint(path)
         if is_training(runner):
+            refuse_to_replace(runner.cfg)
             for module in runner.model.modules():
                 _check_pretrained(getattr(module, 'init_cfg', None))
 
@@ -139,12 +145,11 @@ def _check_state(checkpoint: dict, source: str) -> None:
         raise ValueError(unusable_weights(f'ema_state_dict of {source}', faults))
 
 
-def _checkpoint_folder(runner: Runner) -> str:
+def _checkpoint_folder(runner: Runner) -> Path:
     """Where this run's checkpoints are."""
-    for hook in runner.hooks:
-        if isinstance(hook, CheckpointHook) and hook.out_dir not in (None, runner.work_dir):
-            return os.path.join(hook.out_dir, os.path.basename(runner.work_dir.rstrip(os.sep)))
-    return runner.work_dir
+    given = [hook.out_dir for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+    elsewhere = (out_dir for out_dir in given if out_dir not in (None, runner.work_dir))
+    return checkpoint_folder(runner.work_dir, next(elsewhere, None))
 
 
 def _check_pretrained(init_cfg: dict | list[dict] | None) -> None:

@@ -11,6 +11,7 @@ from mmpose_sdpose.engine import CheckpointGuardHook
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.fileio import get_file_backend
 from mmengine.runner import BaseLoop
 from torch import nn
@@ -28,6 +29,7 @@ def runner(model, path=None, training=False, resume=False):
     return types.SimpleNamespace(
         model=model,
         work_dir='.',
+        cfg=Config(),
         _load_from=None if path is None else str(path),
         _resume=resume,
         _train_loop=Loop() if training else {},

@@ -11,6 +11,7 @@ from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.tools import mmpose_script
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -84,7 +85,9 @@ def test_what_options_bring_is_looked_at(run, root, capsys):  # noqa: F811
     assert err.startswith('train: to mend before this can run (1):\nannotation file not found')
     assert 'here' not in err
     assert train(run, '--resume', 'gone.pth') == 1
-    assert 'load_from: no checkpoint at gone.pth' in capsys.readouterr().err
+    assert '--resume: no checkpoint at gone.pth' in capsys.readouterr().err
+    assert train(run, '--cfg-options', 'load_from=gone.pth') == 1
+    assert '\nload_from: no checkpoint at gone.pth' in capsys.readouterr().err
     gone = dict(change=lambda cfg: cfg.val_dataloader.dataset.update(ann_file='gone.json'))
     assert train(run, **gone) == 1
     assert not isinstance(train(run, '--no-validate', **gone), int)
@@ -96,8 +99,8 @@ def test_a_test_looks_at_its_own_data_and_weights(run, capsys):
     cfg = run('test.py', ['test'], weights, '--dump', 'out.pkl', *gone)
     assert cfg.load_from == weights and cfg.test_evaluator[1].out_file_path == 'out.pkl'
     assert run('test.py', ['test'], 'gone.pth', *gone) == 1
-    assert capsys.readouterr().err.startswith(
-        'test: to mend before this can run (1):\nload_from: no'
+    assert capsys.readouterr().err == (
+        'test: to mend before this can run (1):\n--checkpoint: no checkpoint at gone.pth\n'
     )
 
 
@@ -167,3 +170,22 @@ def test_a_test_of_a_resumed_trainings_config_resumes_nothing(run):
     weights = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
     assert run('test.py', ['test'], weights, **change).resume is False
     assert train(run, **change).resume is True
+
+
+def test_a_training_that_would_replace_another_is_refused_before_its_config_is(
+    run, tmp_path, capsys
+):
+    folder = tmp_path / 'work_dirs/cfg'
+    folder.mkdir(parents=True)
+    (folder / 'cfg.py').write_text('of the earlier training')
+    torch.save(dict(state_dict=dict(a=torch.zeros(1))), folder / 'epoch_1.pth')
+    options = ['--cfg-options', 'train_cfg.max_epochs=1']
+    assert train(run, *options) == 1
+    assert capsys.readouterr().err == (
+        'train: work_dirs/cfg has checkpoints of an earlier training, and this one would replace '
+        'epoch_1.pth: move what is to be kept, --work-dir names another folder\n'
+    )
+    assert (folder / 'cfg.py').read_text() == 'of the earlier training'
+    assert train(run, '--work-dir', 'other', *options).work_dir == 'other'
+    weights = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+    assert not isinstance(run('test.py', ['test'], weights, '--work-dir', str(folder)), int)

@@ -155,22 +155,74 @@ def test_a_test_ends_with_its_metrics(tmp_path):
     assert re.search(r'Tested in 0:00:\d\d\n  toy/AP  0.123\n  next    mim run mmpose_sdpose', out)
 
 
-def test_an_interrupted_training_says_how_to_go_on(tmp_path):
-    class Interrupt(Hook):
-        def before_train_iter(self, runner, batch_idx, data_batch=None):
-            if runner.iter == 3:
-                raise KeyboardInterrupt
+class Interrupt(Hook):
+    def __init__(self, step: int) -> None:
+        self.step = step
 
-    console = terminal()
-    report = RunReport(console)
-    with Quiet(console) as hush, pytest.raises(KeyboardInterrupt):
-        small_runner(tmp_path, [Interrupt()], kind=hush.runner(report)).train()
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == self.step:
+            raise KeyboardInterrupt
+
+
+def interrupted(folder: Path, step: int, **options) -> RunReport:
+    """What reports of a training of four epochs that Ctrl-C ends before a step."""
+    report = RunReport(terminal())
+    with Quiet(report.console) as hush, pytest.raises(KeyboardInterrupt):
+        small_runner(folder, [Interrupt(step)], kind=hush.runner(report), **options).train()
+    return report
+
+
+def test_an_interrupted_training_says_how_to_go_on(tmp_path):
+    report = interrupted(tmp_path, 3)
     assert report.interrupted() == (
         f'stopped at step 3 of 8; --resume goes on from {tmp_path}/epoch_1.pth'
     )
     (tmp_path / 'epoch_1.pth').unlink()
     assert report.interrupted().endswith('nothing was saved yet')
-    assert RunReport(console).interrupted() == 'stopped'
+    assert RunReport(terminal()).interrupted() == 'stopped'
+
+
+def test_checkpoints_of_an_earlier_training_are_not_this_ones(tmp_path):
+    run(tmp_path, scores=[0.5] * 5)
+    report = interrupted(tmp_path, 1)
+    beside = 'beside checkpoints of an earlier training (newest: epoch_5.pth)'
+    assert f'  results in    {tmp_path}, {beside}' in text(report.console).splitlines()
+    assert report.interrupted() == 'stopped at step 1 of 8; nothing was saved yet'
+    own = interrupted(tmp_path, 3).interrupted()
+    assert own == f'stopped at step 3 of 8; --resume goes on from {tmp_path}/epoch_1.pth'
+
+
+def test_a_resumed_training_goes_on_from_where_it_did(tmp_path):
+    run(tmp_path / 'first', scores=(0.5,))
+    start = tmp_path / 'first/epoch_1.pth'
+    options = dict(resume=True, load_from=str(start))
+    said = interrupted(tmp_path / 'first', 2, **options).interrupted()
+    assert said == f'stopped at step 2 of 8; --resume goes on from {start}'
+    said = interrupted(tmp_path / 'second', 2, **options).interrupted()
+    assert said == f'stopped at step 2 of 8; --resume {start} goes on from {start}'
+    run(tmp_path / 'third', scores=[0.5] * 5)
+    report = interrupted(tmp_path / 'third', 2, **options)
+    assert f'--resume {start} goes on' in report.interrupted()
+    assert 'beside checkpoints of an earlier training' in text(report.console)
+    assert 'beside' not in text(interrupted(tmp_path / 'first', 2, **options).console)
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_a_complete_training_says_so(tmp_path, by_epoch):
+    loop = dict(type='IterBasedTrainLoop', max_iters=4, val_interval=2)
+    options = {} if by_epoch else dict(train_cfg=loop)
+    options['checkpoint'] = dict(by_epoch=by_epoch, interval=2)
+    run(tmp_path, **options)
+    out = run(tmp_path, dict(type='CheckpointGuardHook'), resume=True, **options)
+    lines = [line for line in out.splitlines() if not line.startswith('warning')]  # MMEngine's
+    done, key = ('2 of 2 epochs', 'max_epochs') if by_epoch else ('4 of 4 steps', 'max_iters')
+    name = 'epoch_2' if by_epoch else 'iter_4'
+    assert lines[0] == (
+        f'The training in {tmp_path} is complete: {done}; train longer with '
+        f'--cfg-options train_cfg.{key}=…'
+    )
+    assert f'  last checkpoint  {tmp_path}/{name}.pth' in lines
+    assert not [line for line in lines if line.startswith(('Training', 'Trained'))]
 
 
 class Talks(Hook):
