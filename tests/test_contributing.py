@@ -52,7 +52,7 @@ def test_hooks_before_a_commit_call_what_make_check_calls():
     config = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())
     hooks = [hook['entry'] for repo in config['repos'] for hook in repo['hooks']]
     recipe = re.search(r'^check:.*\n((?:\t.*\n)+)', MAKEFILE, re.M)[1]
-    checks = re.findall(r'\$\(PY\) -m ([\w -]+?)(?: \.)?$', recipe, re.M)
+    checks = re.findall(r'\$\(PY\) -m ([\w -]+?)(?: \$\(CODE\))?$', recipe, re.M)
     assert len(checks) == 3
     called = [
         hook.removeprefix('.venv/bin/python -m ').replace(' --force-exclude', '') for hook in hooks
