@@ -29,7 +29,7 @@ SKELETON = [
 
 def hand(rng: np.random.Generator, size: int) -> np.ndarray:
     """Joints of a spread hand, left or right: (21, 2), pixels."""
-    turn, length = rng.uniform(-0.3, 0.3), size * rng.uniform(0.08, 0.11)
+    turn, length = rng.uniform(-0.2, 0.2), size * rng.uniform(0.095, 0.12)
     wrist = np.array([size * rng.uniform(0.45, 0.55), size * rng.uniform(0.8, 0.9)])
     side = rng.choice([-1, 1])
     joints = [wrist]
