@@ -11,8 +11,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..checkpoint import list_unusable, read_any_checkpoint, weights_in
-from .resume import newest_checkpoint
+from ..checkpoint import read_any_checkpoint
+from ..datasets.checks.findings import some
+from .resume import newest_checkpoint, read_whole
 
 #: As MMEngine saves where a config says nothing of it.
 _SAVING: dict[str, Any] = dict(interval=1)
@@ -35,25 +36,22 @@ def refuse_to_replace(cfg: Config) -> None:
         return
     names = _Names.of(saving, cfg.train_cfg)
     folder = checkpoint_folder(cfg.work_dir, saving.get('out_dir'))
-    found = {path: names.number(path) for path in folder.glob('*.pth')}
-    found = {path: found[path] for path in found if names.has(path) and _is_whole(path)}
+    found = {path: names.number(path) for path in folder.glob('*.pth') if names.has(path)}
     if not found:
         return
     source = _source(cfg)
     is_own = source is not None and source.resolve().parent == folder.resolve()
     done = _done(source, names.by_epoch)
     # A best checkpoint beyond the file is of a validation that the training comes to again.
-    lost = [path for path in found if found[path] > done and not (is_own and names.is_best(path))]
+    ahead = [path for path in found if found[path] > done and not (is_own and names.is_best(path))]
+    lost = [path for path in ahead if read_whole(path) is not None]
     if lost:
-        some = ', '.join(
-            path.name for path in sorted(lost, key=lambda path: (found[path], path))[:3]
-        )
-        some += f' and {len(lost) - 3} more' if len(lost) > 3 else ''
+        lost.sort(key=lambda path: (found[path], path))
         newest = None if source else newest_checkpoint(cfg.work_dir)
         way_out = f'--resume goes on from {newest.name}' if newest else 'move what is to be kept'
         raise FileExistsError(
-            f'{folder} has checkpoints of an earlier training, and this one could replace {some}: '
-            f'{way_out}, --work-dir names another folder'
+            f'{folder} has checkpoints of an earlier training, and this one could replace '
+            f'{some([path.name for path in lost])}: {way_out}, --work-dir names another folder'
         )
 
 
@@ -138,10 +136,3 @@ def _done(source: Path | None, by_epoch: bool) -> int:
         return 0  # it is refused for that
     done = meta.get('epoch' if by_epoch else 'iter') if isinstance(meta, dict) else None
     return done if isinstance(done, int) else 0
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        return not list_unusable(weights_in(read_any_checkpoint(path), path))
-    except (OSError, ValueError):
-        return False

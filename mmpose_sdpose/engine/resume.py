@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +35,46 @@ def newest_checkpoint(
         None if there is none.
     """
     folder, earlier = Path(work_dir), earlier or {}
-    found = [path for path in folder.glob('*.pth') if _NAME.fullmatch(path.name)]
+    found = _numbered(folder)
     found.sort(key=lambda path: (int(path.stat().st_mtime), _number(path)), reverse=True)
     named = _last_checkpoint(folder)
     pointed = folder / named.name
     if pointed in found:
         first = [*(path for path in found if _is_after(path, pointed)), pointed]
         found = [*first, *(path for path in found if path not in first)]
-    times = checkpoint_times(folder)
-    new = [path for path in [*found, named] if path in times and times[path] != earlier.get(path)]
+    times = _times([*found, named])
+    new = (path for path in times if times[path] != earlier.get(path))
     return next((path for path in new if can_resume(path)), None)
 
 
 def checkpoint_times(work_dir: str | Path) -> dict[Path, int]:
     """When each checkpoint of a work directory was written, and the one that it points at."""
     folder = Path(work_dir)
-    found = [path for path in folder.glob('*.pth') if _NAME.fullmatch(path.name)]
-    files = [path for path in [*found, _last_checkpoint(folder)] if path.is_file()]
-    return {path: path.stat().st_mtime_ns for path in files}
+    return _times([*_numbered(folder), _last_checkpoint(folder)])
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return [path for path in folder.glob('*.pth') if _NAME.fullmatch(path.name)]
+
+
+def _times(paths: Sequence[Path]) -> dict[Path, int]:
+    """In the order given; what is no file is left out."""
+    return {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
 
 
 def can_resume(path: str | Path) -> bool:
     """Whether a file is a whole training checkpoint with finite weights."""
+    checkpoint = read_whole(path)
+    return checkpoint is not None and not why_not_resumed(checkpoint)
+
+
+def read_whole(path: str | Path) -> dict[str, Any] | None:
+    """A checkpoint, None if it is cut off or its weights are not finite."""
     try:
         checkpoint = read_any_checkpoint(path)
-        return not why_not_resumed(checkpoint) and not list_unusable(weights_in(checkpoint, path))
+        return None if list_unusable(weights_in(checkpoint, path)) else checkpoint
     except (OSError, ValueError):
-        return False
+        return None
 
 
 def why_not_resumed(checkpoint: Mapping[str, Any]) -> str:

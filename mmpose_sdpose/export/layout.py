@@ -151,13 +151,18 @@ def _readers(graph: ModelProto) -> dict[str, list[NodeProto]]:
 
 def _map_shapes(graph: ModelProto) -> dict[str, tuple[int, int, int]]:
     """Channels, height and width of each value that is a map of known size."""
+    sizes = sizes_of_values(graph)
+    return {name: size[1:] for name, size in sizes.items() if len(size) == 4 and all(size[1:])}
+
+
+def sizes_of_values(graph: ModelProto) -> dict[str, tuple[int, ...]]:
+    """The shape of each value inside a graph; 0 for a size that is free."""
     import onnx
 
-    sizes = {
+    return {
         value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
         for value in onnx.shape_inference.infer_shapes(graph).graph.value_info
     }
-    return {name: size[1:] for name, size in sizes.items() if len(size) == 4 and all(size[1:])}
 
 
 def _constants(graph: ModelProto) -> dict[str, list[int]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .layout import laid_out
+from .layout import laid_out, sizes_of_values
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -79,12 +79,7 @@ def float_nodes(graph: ModelProto) -> list[str]:
     - The first convolution: on three channels eight bits are slower (by 5 %), and it sees the picture.
     - What passes on other things than feature maps, in the encoder.
     """
-    import onnx
-
-    ranks = {
-        value.name: len(value.type.tensor_type.shape.dim)
-        for value in onnx.shape_inference.infer_shapes(graph).graph.value_info
-    }
+    sizes = sizes_of_values(graph)
     weights = {tensor.name: tuple(tensor.dims) for tensor in graph.graph.initializer}
     image = graph.graph.input[0].name
 
@@ -92,7 +87,7 @@ def float_nodes(graph: ModelProto) -> list[str]:
         if node.op_type in _PRODUCTS:
             shape = weights.get(node.input[1])
             return shape is None or min(shape) <= _FEW
-        is_map = ranks.get(node.output[0]) == 4
+        is_map = len(sizes.get(node.output[0], ())) == 4
         if node.op_type == 'Conv':
             return node.input[0] == image or not is_map
         return node.op_type in _BETWEEN_CONVOLUTIONS and not is_map

@@ -54,8 +54,9 @@ class Trial:
 
     def _check(self) -> None:
         """What the quantities themselves know of what can be compared."""
+        names = list(dict.fromkeys(request.name for request in self._requests))
         try:
-            for name in dict.fromkeys(request.name for request in self._requests):
+            for name in names:
                 check = find_quantity(name).check
                 if check is not None and len(self._requests) == 2:
                     check(self.loss, *self.sides)
@@ -64,8 +65,7 @@ class Trial:
             raise ValueError(f'{self.name}: {error}') from error
         except Exception as error:
             raise ValueError(
-                f'{self.name}: the joints that both have cannot be taken out of '
-                f'{" and ".join(dict.fromkeys(request.name for request in self._requests))} '
+                f'{self.name}: the joints that both have cannot be taken out of {" and ".join(names)} '
                 f'({type(error).__name__}: {error}): register it with select=None if it has no joints, '
                 'or with a function of (value, joints)'
             ) from error
