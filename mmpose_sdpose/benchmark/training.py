@@ -56,10 +56,10 @@ class TrainingStep:
 
     def loss_of(self, batch: dict) -> Tensor:
         """The sum of all losses, as MMEngine adds them up."""
-        batch = self.model.data_preprocessor(batch, training=True)
-        if self.options.channels_last:
-            batch['inputs'] = batch['inputs'].contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, enabled=self.options.amp):
+        with torch.autocast(self.device, enabled=self.options.amp):  # as MMEngine, the whole of it
+            batch = self.model.data_preprocessor(batch, training=True)
+            if self.options.channels_last:
+                batch['inputs'] = batch['inputs'].contiguous(memory_format=torch.channels_last)
             losses = self.model(**batch, mode='loss')
         return self.model.parse_losses(losses)[0]
 
