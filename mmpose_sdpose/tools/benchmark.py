@@ -157,6 +157,12 @@ def report(results: list[Result], console: Console) -> None:
         f'and add counted as one, as in GFLOPs ({2 * rate:.0f} counted as two).',
         soft_wrap=True,
     )
+    if spec.device == 'cuda' and tf32_in_convolutions():
+        say(
+            "Note: PyTorch's convolutions compute in TF32 on this device, as is its default: their rate "
+            'can be above that of the matrix products.',
+            soft_wrap=True,
+        )
     alone = [result for result in results if result.subject.alone is not None]
     for result in alone:
         medians = ', '.join(f'{ms:.2f}' for ms in sorted(result.medians_ms()))
@@ -164,6 +170,11 @@ def report(results: list[Result], console: Console) -> None:
         say(f'{spec.name} in {spec.engine}, each of {result.processes} processes: {medians} ms')
     for note in dict.fromkeys(note for result in results for note in result.subject.notes):
         say(f'Note: {note}.', soft_wrap=True)
+
+
+def tf32_in_convolutions() -> bool:
+    """Whether the current CUDA device has TF32, and PyTorch's convolutions may use it."""
+    return torch.cuda.get_device_capability() >= (8, 0) and torch.backends.cudnn.allow_tf32
 
 
 def main() -> int:

@@ -130,7 +130,9 @@ def train(config: str) -> Training:
 
 def test_every_loss_of_the_package_has_a_training_here():
     registered = {
-        name for name, kind in MODELS.module_dict.items() if kind.__module__.startswith(losses.__name__)
+        name
+        for name, kind in MODELS.module_dict.items()
+        if kind.__module__.startswith(losses.__name__)
     }
     assert len(registered) >= 10
     assert registered - set(TRAINED_IN) == set()
@@ -150,7 +152,9 @@ def test_mixed_precision_trains(config):
     assert training.total.isfinite().all()
     assert training.total[-ENDS:].mean() < training.total[:ENDS].mean()
     assert training.scale >= 1
-    broken = [name for name, value in training.model.state_dict().items() if not value.isfinite().all()]
+    broken = [
+        name for name, value in training.model.state_dict().items() if not value.isfinite().all()
+    ]
     assert broken == []
 
 
