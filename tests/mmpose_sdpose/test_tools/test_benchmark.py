@@ -6,6 +6,7 @@ import sys
 from mmpose_sdpose.benchmark.report import COLUMNS
 from mmpose_sdpose.tools import benchmark
 
+import cv2
 import pytest
 
 SMALL = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
@@ -38,6 +39,14 @@ def test_table_and_csv(tool, tmp_path, capsys):
     ]
     assert rows[2]['command'].startswith(f'mim run mmpose_sdpose benchmark {SMALL} --flip')
     assert int(rows[1]['flops_with_attention']) > int(rows[0]['flops_with_attention'])
+
+
+def test_data_of_a_training_are_made_as_a_worker_of_a_loader_does_in_one_thread(tool):
+    cv2.setNumThreads(2)
+    assert tool(SMALL, '--training', '--repeats', '1', '--no-memory', '--threads', '2') == 0
+    assert cv2.getNumThreads() == 1
+    assert tool(SMALL, '--repeats', '1', '--no-memory', '--threads', '2') == 0
+    assert cv2.getNumThreads() == 2
 
 
 def test_an_existing_csv_is_kept_unless_told(tool, tmp_path, capsys):
