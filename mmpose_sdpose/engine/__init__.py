@@ -1,6 +1,7 @@
-"""Hooks registered into ``mmpose.registry.HOOKS``, and where files come from and go to."""
+"""Hooks and an optimizer wrapper, registered into ``mmpose.registry``; where files come from."""
 
 from .atomic_backend import AtomicLocalBackend
+from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .hooks import (
     AttentionVisualizationHook,
     CheckDataHook,
@@ -18,6 +19,7 @@ from .resume import newest_checkpoint
 __all__ = [
     'AtomicLocalBackend',
     'AttentionVisualizationHook',
+    'BFloat16OptimWrapper',
     'CheckDataHook',
     'CheckFiniteHook',
     'CheckpointGuardHook',

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.optim import OptimWrapper
+from mmpose.registry import OPTIM_WRAPPERS
+from torch import nn
+
+
+@OPTIM_WRAPPERS.register_module()
+class BFloat16OptimWrapper(OptimWrapper):
+    """Mixed precision in bfloat16 on any device; MMEngine's ``AmpOptimWrapper`` needs an accelerator.
+
+    bfloat16 has the exponents of float32, so that nothing overflows and no loss is scaled; weights and
+    optimizer stay in float32. A CPU is faster with it where it multiplies bfloat16 itself
+    (``avx512_bf16`` or ``amx_bf16`` in ``lscpu``), else slower.
+
+    MMPose's heads count their training accuracy with NumPy, which has no bfloat16. Switch that off for
+    heatmap heads by ``model.train_cfg=dict(compute_acc=False)``; SimCC heads of MMPose have no such
+    switch and cannot be trained with it.
+
+    Args:
+        **kwargs: Of MMEngine's ``OptimWrapper``: ``optimizer``, ``clip_grad``, ``accumulative_counts``.
+
+    Examples:
+        >>> optim_wrapper = dict(type='BFloat16OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
+            yield

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import torch
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+
+from ..small_training import Line
+
+
+def test_products_are_in_bfloat16_and_weights_stay_in_float32():
+    init_default_scope('mmpose')
+    model = Line()
+    wrapper = build_optim_wrapper(
+        model, dict(type='BFloat16OptimWrapper', optimizer=dict(type='SGD', lr=0.1))
+    )
+    seen = []
+    model.layer.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    before = model.layer.weight.detach().clone()
+
+    with wrapper.optim_context(model):
+        loss = model([torch.ones(3), torch.zeros(3)], [], mode='loss')['loss_line']
+    wrapper.update_params(loss)
+
+    assert seen == [torch.bfloat16]
+    assert model.layer.weight.dtype == torch.float32
+    assert not torch.equal(model.layer.weight, before)
+    model([torch.ones(3)], [], mode='loss')
+    assert seen[-1] == torch.float32  # nothing of it is left outside
