@@ -18,7 +18,9 @@ SCALES = [(name, scale) for name in study_files() for scale in read_study(name).
 
 
 def test_the_studies_are_there():
-    names = ['across', 'backbones', 'cycles', 'distillation', 'peers', 'pretraining', 'recipe']
+    names = [
+        'across', 'backbones', 'cycles', 'distillation', 'outputs', 'peers', 'pretraining', 'recipe',
+    ]  # fmt: skip
     assert list(study_files()) == names
 
 
@@ -48,7 +50,7 @@ def _epochs_of(job: Job) -> int:
         *((name, 'micro', 17) for name in ('cycles', 'backbones', 'peers')),
         *(
             (name, 'photos', 14)
-            for name in ('across', 'backbones', 'distillation', 'peers', 'pretraining')
+            for name in ('across', 'backbones', 'distillation', 'outputs', 'peers', 'pretraining')
         ),
     ],
 )
@@ -64,7 +66,7 @@ def test_the_models_of_the_small_scales_build(name, scale, keypoints, tmp_path):
 
 def test_nobody_flips_on_photos_and_all_augment_alike(tmp_path):
     """A flip test would double the cost of those whose config has it."""
-    for name in ('across', 'distillation', 'peers'):
+    for name in ('across', 'distillation', 'outputs', 'peers'):
         whole = read_study(name)
         jobs = list_jobs(whole, whole.scales['photos'], tmp_path, seeds=1)
         models = [job.config.model.get('student', job.config.model) for job in jobs]

@@ -11,6 +11,7 @@ joints = {'model.head.out_channels': 14}
 # Backbones that nobody has trained begin under a heatmap head.
 first = dict(config=heatmaps_lspet, length=0.5)
 from_packaged = dict(config=sdpose_lspet, length=1.5, options=_base_.packaged_backbone)
+simcc_lspet = f'td-simcc_sdpose-n_{lspet}'
 on_stride_4 = {
     'model.head.num_cycles': 1,
     'model.head.in_channels': 64,
@@ -68,7 +69,8 @@ photos = dict(
     models=dict(
         sdpose=from_packaged,
         sdpose_untrained=dict(config=sdpose_lspet, start=first),
-        sdpose_simcc_untrained=dict(config=f'td-simcc_sdpose-n_{lspet}', start=first),
+        sdpose_simcc=dict(from_packaged, config=simcc_lspet),
+        sdpose_simcc_untrained=dict(config=simcc_lspet, start=first),
         sdpose_from_nothing=dict(config=sdpose_lspet, length=1.5),
         sdpose_deep=dict(
             from_packaged,
