@@ -30,6 +30,13 @@ rtmcc_head = dict(
     ),
     loss=_base_.simcc_loss,
 )
+rtmcc_head_256x192 = dict(
+    rtmcc_head,
+    out_channels=17,
+    input_size=_base_.simcc_256x192['input_size'],
+    in_featuremap_size=(6, 8),
+    decoder=_base_.simcc_256x192,
+)
 
 # Of the small data sets, for 128x96.
 small_rtmcc_head = dict(

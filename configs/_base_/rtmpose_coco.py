@@ -26,14 +26,7 @@ label = _base_.simcc_256x192
 codec = dict(_delete_=True, **label)
 model = dict(
     backbone=dict(_delete_=True, **_base_.cspnext),
-    head=dict(
-        _delete_=True,
-        out_channels=17,
-        input_size=label['input_size'],
-        in_featuremap_size=(6, 8),
-        decoder=label,
-        **_base_.rtmcc_head,
-    ),
+    head=dict(_delete_=True, **_base_.rtmcc_head_256x192),
     test_cfg=dict(_delete_=True, flip_test=True),
 )
 

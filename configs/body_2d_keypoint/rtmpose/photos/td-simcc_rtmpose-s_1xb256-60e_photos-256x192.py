@@ -6,14 +6,7 @@ codec = dict(_delete_=True, **label)
 model = dict(
     data_preprocessor=dict(codec=codec),
     backbone=dict(_delete_=True, **_base_.cspnext),
-    head=dict(
-        _delete_=True,
-        out_channels=17,
-        input_size=label['input_size'],
-        in_featuremap_size=(6, 8),
-        decoder=label,
-        **_base_.rtmcc_head,
-    ),
+    head=dict(_delete_=True, **_base_.rtmcc_head_256x192),
     test_cfg=dict(_delete_=True, flip_test=True),
 )
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
