@@ -15,7 +15,7 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     bfloat16 has the exponents of float32, so that nothing overflows and no loss is scaled; weights and
     optimizer stay in float32. A CPU is faster with it where it multiplies bfloat16 itself
-    (``avx512_bf16`` or ``amx_bf16`` in ``lscpu``), else slower.
+    (``avx512_bf16`` or ``amx_bf16`` in ``lscpu``); elsewhere expect no gain.
 
     MMPose's heads count their training accuracy with NumPy, which has no bfloat16. Switch that off for
     heatmap heads by ``model.train_cfg=dict(compute_acc=False)``; SimCC heads of MMPose have no such
