@@ -20,19 +20,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from timeit import default_timer
 from typing import Any
 
 from mmpose_sdpose.benchmark.report import Row, describe_machine, read_rows, write_rows
 from mmpose_sdpose.benchmark.run import be_quiet
 from mmpose_sdpose.benchmark.spec import CannotMeasure, Spec, open_config
-from mmpose_sdpose.benchmark.training import training_step
+from mmpose_sdpose.benchmark.training import optim_wrapper, training_step
 from mmpose_sdpose.tools.console import count, fail
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from torch.utils.benchmark import timer
@@ -65,6 +63,9 @@ class Speed:
     seconds: float
     waiting: float
 
+    def images_per_s(self, batch: int) -> float:
+        return batch * self.steps / self.seconds
+
 
 def measure(batches: Iterable, train: Train, steps: int, warmup: int, limit: float) -> Speed:
     """Train with one batch after another.
@@ -96,22 +97,16 @@ class Trainer:
     """A config's model and optimizer on a device, from random weights.
 
     Args:
-        config: Whose they are.
+        source: Name or path of the config.
+        config: The same with options merged.
         device: ``cpu`` or ``cuda``.
         amp: Mixed precision, as ``mim train --amp``.
     """
 
-    def __init__(self, config: Config, device: str, amp: bool) -> None:
-        with TemporaryDirectory(
-            prefix='loaders_'
-        ) as folder:  # options of the command line are in it
-            file = Path(folder, 'config.py')
-            config.dump(file)
-            self.model = training_step(Spec(str(file), scope='training', device=device)).model
-        settings = dict(config.optim_wrapper)
-        if amp:
-            settings = {'loss_scale': 'dynamic', **settings, 'type': 'AmpOptimWrapper'}
-        self.optimizer = build_optim_wrapper(self.model, settings)
+    def __init__(self, source: str, config: Config, device: str, amp: bool) -> None:
+        spec = Spec(source, scope='training', device=device)
+        self.model = training_step(spec, config).model
+        self.optimizer = optim_wrapper(config, self.model, amp)
 
     def train(self, batch: dict) -> None:
         self.model.train_step(batch, self.optimizer)
@@ -138,7 +133,7 @@ def loader_of(config: Config, batch: int, workers: int) -> DataLoader:
 def measure_all(config: Config, args: argparse.Namespace) -> tuple[Speed, dict[int, Speed]]:
     """The speed with a batch on the device, and that with each number of workers."""
     set_multi_processing(**config.env_cfg.mp_cfg)  # as a training has it
-    trainer = Trainer(config, args.device, args.amp)
+    trainer = Trainer(args.config, config, args.device, args.amp)
     batch = trainer.on_device(next(iter(loader_of(config, args.batch, 0))))
     bound = measure(repeat(batch), trainer.train, args.steps, WARMUP, args.seconds)
     found = {}
@@ -152,7 +147,7 @@ def measure_all(config: Config, args: argparse.Namespace) -> tuple[Speed, dict[i
 
 
 def _print_line(workers: int, speed: Speed, bound: Speed, batch: int) -> None:
-    rate, most = (batch * one.steps / one.seconds for one in (speed, bound))
+    rate, most = speed.images_per_s(batch), bound.images_per_s(batch)
     print(
         f'{workers:3} workers: {rate:8.1f} images a second in {speed.steps} steps, waiting for data '
         f'{speed.waiting / speed.seconds:4.0%}; {rate / most:4.0%} of {most:.1f}, a batch on the device'
@@ -160,7 +155,7 @@ def _print_line(workers: int, speed: Speed, bound: Speed, batch: int) -> None:
 
 
 def rows_of(bound: Speed, found: dict[int, Speed], args: argparse.Namespace) -> list[Row]:
-    most = args.batch * bound.steps / bound.seconds
+    most = bound.images_per_s(args.batch)
     shared = dict(
         config=args.config,
         device=args.device,
@@ -174,7 +169,7 @@ def rows_of(bound: Speed, found: dict[int, Speed], args: argparse.Namespace) -> 
     )
     rows = []
     for workers, speed in found.items():
-        rate = args.batch * speed.steps / speed.seconds
+        rate = speed.images_per_s(args.batch)
         own = dict(
             workers=str(workers),
             steps=str(speed.steps),

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import revert_sync_batchnorm
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import MODELS
@@ -64,16 +65,19 @@ class TrainingStep:
         return self.model.parse_losses(losses)[0]
 
 
-def training_step(spec: Spec) -> TrainingStep:
+def training_step(spec: Spec, config: Config | None = None) -> TrainingStep:
     """A model ready to be trained, from random weights; of a distillation: teacher and student.
+
+    Args:
+        config: The source's, with options merged; read from the source by default.
 
     Raises:
         CannotMeasure: If the config asks for what is not there.
         FileNotFoundError: If there is no such config.
     """
-    config = open_config(spec.source)
+    config = open_config(spec.source) if config is None else config
     try:
-        model = revert_sync_batchnorm(_build(spec.source, config))
+        model = revert_sync_batchnorm(_build(config))
         fill_with_random_weights(model)
         step = TrainingStep(model.to(spec.device).train(), config, spec)
     except (KeyError, ImportError, AttributeError, TypeError, ValueError, RuntimeError) as error:
@@ -89,6 +93,18 @@ def training_step(spec: Spec) -> TrainingStep:
     return step
 
 
+def optim_wrapper(config: Config, model: BasePoseEstimator, amp: bool) -> OptimWrapper:
+    """The optimizer that a training of the config has.
+
+    Args:
+        amp: Mixed precision, as ``mim train --amp``.
+    """
+    settings = dict(config.optim_wrapper)
+    if amp:
+        settings = {'loss_scale': 'dynamic', **settings, 'type': 'AmpOptimWrapper'}
+    return build_optim_wrapper(model, settings)
+
+
 def training_subject(spec: Spec) -> Subject:
     """The training step of a config, ready to be timed.
 
@@ -101,8 +117,8 @@ def training_subject(spec: Spec) -> Subject:
     return Subject(spec, input_size(spec.source), step.measure, notes)
 
 
-def _build(source: str, config: Config) -> BasePoseEstimator:
+def _build(config: Config) -> BasePoseEstimator:
     if 'teacher' not in config.model:
-        return build_model(source)
+        return build_model(config)
     init_default_scope(config.get('default_scope', 'mmpose'))
     return MODELS.build({**config.model, 'teacher_ckpt': None, 'allow_untrained': True})

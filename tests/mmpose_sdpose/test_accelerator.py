@@ -14,14 +14,13 @@ from pathlib import Path
 from mmpose_sdpose.benchmark.measuring import timed
 from mmpose_sdpose.benchmark.run import peak_on_device
 from mmpose_sdpose.benchmark.spec import Spec, TrainingOptions
-from mmpose_sdpose.benchmark.training import TrainingStep, training_step
+from mmpose_sdpose.benchmark.training import TrainingStep, optim_wrapper, training_step
 from mmpose_sdpose.models import losses
 from mmpose_sdpose.tools import benchmark
 
 import numpy as np
 import pytest
 import torch
-from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from mmpose.registry import MODELS
 from torch import Tensor, nn
@@ -114,8 +113,7 @@ def train(config: str) -> Training:
         loss.register_forward_hook(
             lambda *call, kind=kind: parts[kind].append(call[-1].detach().float())
         )
-    settings = {'loss_scale': 'dynamic', **step.config.optim_wrapper, 'type': 'AmpOptimWrapper'}
-    wrapper = build_optim_wrapper(step.model, settings)
+    wrapper = optim_wrapper(step.config, step.model, amp=True)
     warm_up = PARAM_SCHEDULERS.build(
         step.config.param_scheduler[0], default_args=dict(optimizer=wrapper)
     )
