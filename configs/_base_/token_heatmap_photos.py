@@ -42,7 +42,7 @@ published_head = dict(
     encoder=dict(embed_dims=192, num_heads=8),
 )
 
-train_cfg = dict(max_epochs=epochs, val_interval=20)
+train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=epochs, val_interval=20)
 optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=0.05, fused=True))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=300, start_factor=0.01, by_epoch=False),

@@ -53,7 +53,8 @@ class PackPersonCrop(BaseTransform):
         check_counts(size=size)
         check_positive(padding=padding, aspect_ratio=aspect_ratio)
         self.size, self.padding, self.aspect_ratio = size, padding, aspect_ratio
-        self._kept: dict[tuple, np.ndarray] | None = {} if keep else None
+        self.keep = keep
+        self._kept: dict[tuple, np.ndarray] = {}
         self._block = np.empty((0, 3, size, size), np.uint8)  # what is left of the last block
 
     def transform(self, results: dict) -> dict:
@@ -71,7 +72,7 @@ class PackPersonCrop(BaseTransform):
 
     def _picture(self, path: str, zoom: float, offset: tuple[float, float]) -> np.ndarray:
         key = (path, zoom, offset)
-        if self._kept is not None and key in self._kept:
+        if key in self._kept:
             return self._kept[key]
         photo = cv2.imread(path, cv2.IMREAD_COLOR)
         if photo is None:
@@ -82,11 +83,11 @@ class PackPersonCrop(BaseTransform):
             matrix[:, :2] /= 2 * zoom
         crop = cv2.warpAffine(photo, matrix, (self.size, self.size))
         picture = np.ascontiguousarray(crop.transpose(2, 0, 1))
-        if self._kept is not None:
-            self._kept[key] = picture = self._keep(picture)
+        if self.keep:
+            self._kept[key] = picture = self._in_block(picture)
         return picture
 
-    def _keep(self, picture: np.ndarray) -> np.ndarray:
+    def _in_block(self, picture: np.ndarray) -> np.ndarray:
         """The picture's copy in a block of many."""
         if not len(self._block):
             self._block = np.empty((max(1, _BLOCK // picture.nbytes), *picture.shape), np.uint8)

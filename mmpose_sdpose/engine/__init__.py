@@ -2,6 +2,7 @@
 
 from .atomic_backend import AtomicLocalBackend
 from .bfloat16_optim_wrapper import BFloat16OptimWrapper
+from .cuda_graph_train_loop import CUDAGraphTrainLoop
 from .hooks import (
     AttentionVisualizationHook,
     CheckDataHook,
@@ -20,6 +21,7 @@ __all__ = [
     'AtomicLocalBackend',
     'AttentionVisualizationHook',
     'BFloat16OptimWrapper',
+    'CUDAGraphTrainLoop',
     'CheckDataHook',
     'CheckFiniteHook',
     'CheckpointGuardHook',

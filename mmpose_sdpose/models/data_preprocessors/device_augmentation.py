@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ...arguments import check_positive, check_probabilities, check_ranges, check_weights
 from ...datasets.transforms import SIDES
+from ..layers import constants
 from .targets import target_encoder
 
 Range = tuple[float, float]
@@ -133,14 +134,22 @@ class DeviceAugmentation(PoseDataPreprocessor):
     def forward(self, data: dict, training: bool = False) -> dict:
         if 'keypoints' not in data:
             return super().forward(data, training)
+        images, targets = self.augment_and_encode(data)
+        return dict(inputs=images, data_samples=samples_of(targets))
+
+    def augment_and_encode(self, data: dict) -> tuple[Tensor, dict[str, Tensor]]:
+        """Normalised images (B, 3, H, W) and the codec's targets, each (B, K, ...), of a batch.
+
+        Args:
+            data: What ``PackPersonCrop`` gives, collated.
+        """
         batch = self.cast_data({key: _stacked(values) for key, values in data.items()})
         # Half precision, which batches of --amp are in here, would move keypoints by up to a pixel.
         with torch.no_grad(), torch.autocast(batch['inputs'].device.type, enabled=False):
             images, points, visible = self.augment(
                 batch['inputs'], batch['keypoints'], batch['keypoints_visible'], batch['bbox']
             )
-            targets = self.encode(points, visible)
-        return dict(inputs=images, data_samples=_samples(targets))
+            return images, self.encode(points, visible)
 
     def augment(
         self, pictures: Tensor, points: Tensor, visible: Tensor, boxes: Tensor
@@ -159,7 +168,7 @@ class DeviceAugmentation(PoseDataPreprocessor):
         boxes, visible, window = self._cut(boxes, points, visible)
         boxes = self._half_bodies(boxes, points, visible)
         centre, matrix = self._views(boxes)
-        middle = points.new_tensor([self.width / 2, self.height / 2])
+        middle = constants(points, [self.width / 2, self.height / 2])
         images = self._sample(pictures, centre, matrix, middle, window)
         images = self._colours(self._resolution(self._occluders(images)))
         # rows of the inverse of a turned and mirrored, evenly scaled matrix: its columns by their square
@@ -191,7 +200,7 @@ class DeviceAugmentation(PoseDataPreprocessor):
         keep = low + (high - low) * torch.rand(len(boxes), 1, device=boxes.device)
         extent = boxes[:, 2:] - boxes[:, :2]
         edges = torch.cat([boxes[:, 2:] - keep * extent, boxes[:, :2] + keep * extent], 1)
-        odds = boxes.new_tensor([SIDES[name] for name in ('left', 'top', 'right', 'bottom')])
+        odds = constants(boxes, [SIDES[name] for name in ('left', 'top', 'right', 'bottom')])
         side = F.one_hot(torch.multinomial(odds, len(boxes), replacement=True), 4).bool()
         cut = torch.where(side, edges, window)
         inside = ((points >= cut[:, None, :2]) & (points < cut[:, None, 2:])).all(-1)
@@ -213,7 +222,7 @@ class DeviceAugmentation(PoseDataPreprocessor):
         labelled = visible > 0
         count = (labelled[:, None] & self.halves).sum(-1)  # (B, 2)
         upper = torch.rand(len(boxes), device=boxes.device) < 0.7
-        enough = count >= count.new_tensor([2, 3])
+        enough = count >= constants(count, [2, 3])
         upper = torch.where(upper, enough[:, 0], ~enough[:, 1])
         chosen = labelled & torch.where(upper[:, None], self.halves[0], self.halves[1])
         possible = (labelled.sum(1) >= 9) & enough.any(1)
@@ -312,10 +321,10 @@ def _cut_normal(like: Tensor) -> Tensor:
     return 2**0.5 * torch.erfinv(share * (2 * torch.rand_like(like) - 1))
 
 
-def _samples(targets: dict[str, Tensor]) -> list[PoseDataSample]:
-    """The samples that heads compute losses with."""
-    maps = targets.pop(_MAPS, None)
-    columns = {name: values[:, None].unbind() for name, values in targets.items()}
+def samples_of(targets: dict[str, Tensor]) -> list[PoseDataSample]:
+    """The samples that heads compute losses with: they hold views of the targets."""
+    maps = targets.get(_MAPS)
+    columns = {name: values[:, None].unbind() for name, values in targets.items() if name != _MAPS}
     samples = []
     for index, labels in enumerate(zip(*columns.values())):
         sample = PoseDataSample()

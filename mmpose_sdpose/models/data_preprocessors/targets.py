@@ -10,6 +10,8 @@ from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel, UDPHeatmap
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
+from ..layers import constants
+
 #: (keypoints (B, K, 2) in pixels of the input, visible (B, K)) -> targets by name, each (B, K, ...).
 Encoder = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
@@ -42,7 +44,7 @@ def target_encoder(codec: dict) -> Encoder:
 
 
 def _whole_heatmaps(codec: MSRAHeatmap, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
-    points = points / points.new_tensor(codec.scale_factor)
+    points = points / constants(points, codec.scale_factor)
     width, height = codec.heatmap_size
     weights = visible * _reaches_in(points, 3 * codec.sigma, (width, height))
     columns = _gaussians(points[..., 0], width, codec.sigma)
@@ -55,7 +57,7 @@ def _patched_heatmaps(
     codec: MSRAHeatmap | UDPHeatmap, points: Tensor, visible: Tensor
 ) -> dict[str, Tensor]:
     """Gaussians that end at three sigmas; MSRA's stand on whole cells, UDP's where the keypoint is."""
-    points = points / points.new_tensor(codec.scale_factor)
+    points = points / constants(points, codec.scale_factor)
     cells = (points + 0.5).trunc()
     radius = 3 * codec.sigma
     low, high = (cells - radius).trunc(), (cells + radius + 1).trunc()
@@ -63,7 +65,7 @@ def _patched_heatmaps(
     if isinstance(codec, UDPHeatmap):
         centres = centres + points - cells
     size = codec.heatmap_size
-    inside = ((low < points.new_tensor(size)) & (high >= 0)).all(-1)
+    inside = ((low < constants(points, size)) & (high >= 0)).all(-1)
     weights = visible * inside
     sides = []
     for axis in range(2):
@@ -77,7 +79,7 @@ def _patched_heatmaps(
 def _simcc_labels(codec: SimCCLabel, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
     width, height = (round(side * codec.simcc_split_ratio) for side in codec.input_size)
     points = (points * codec.simcc_split_ratio).round()  # as the codec: whole bins
-    sigmas = points.new_tensor(codec.sigma)
+    sigmas = constants(points, codec.sigma)
     weights = visible * _reaches_in(points, 3 * sigmas, (width, height))
     labels = [
         _gaussians(points[..., axis], bins, float(codec.sigma[axis])) * (weights > 0)[..., None]
@@ -92,7 +94,7 @@ def _simcc_labels(codec: SimCCLabel, points: Tensor, visible: Tensor) -> dict[st
 
 
 def _coordinates(codec: RegressionLabel, points: Tensor, visible: Tensor) -> dict[str, Tensor]:
-    size = points.new_tensor(codec.input_size)
+    size = constants(points, codec.input_size)
     inside = ((points >= 0) & (points <= size - 1)).all(-1)
     weights = (inside & (visible > 0.5)).to(points.dtype)
     return dict(keypoint_labels=points / size, keypoint_weights=weights)
@@ -107,7 +109,7 @@ def _gaussians(centres: Tensor, bins: int, sigma: float) -> Tensor:
 def _reaches_in(points: Tensor, radius: Tensor | float, size: tuple[int, int]) -> Tensor:
     """Whether the square of this radius around each point touches the map."""
     return (
-        ((points - radius < points.new_tensor(size)) & (points + radius + 1 >= 0))
+        ((points - radius < constants(points, size)) & (points + radius + 1 >= 0))
         .all(-1)
         .to(points.dtype)
     )

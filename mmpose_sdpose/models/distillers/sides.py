@@ -12,6 +12,7 @@ from mmpose.models.heads import BaseHead
 from torch import Tensor
 
 from ..heads import innermost, num_keypoints_of
+from ..layers import constants
 from .codecs import heatmap_frame
 from .registries import Adapter, Lacking, Quantity, Value, adapter_of, all_quantities, find_quantity
 from .watching import NoSuchOutput, recorded
@@ -92,11 +93,11 @@ class Side:
 
     def to_heatmap(self, positions: Tensor) -> Tensor:
         """(…, 2), from fractions of the image to fractions of the model's heatmaps."""
-        return positions * positions.new_tensor(heatmap_frame(self.head.decoder))
+        return positions * constants(positions, heatmap_frame(self.head.decoder))
 
     def from_heatmap(self, positions: Tensor) -> Tensor:
         """The other way."""
-        return positions / positions.new_tensor(heatmap_frame(self.head.decoder))
+        return positions / constants(positions, heatmap_frame(self.head.decoder))
 
     def names(self) -> list[str]:
         """Quantities that the model gives."""

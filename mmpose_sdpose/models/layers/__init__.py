@@ -1,5 +1,6 @@
 from .attention import TokenAttention
 from .channel_attention_unit import ChannelAttentionUnit
+from .constants import constants
 from .multi_cycle_transformer import AttentionLayout, AttentionMaps, MultiCycleTransformer, Tokens
 from .position import sine_position_table
 from .precision import at_least_float32
@@ -15,5 +16,6 @@ __all__ = [
     'TokenEncoderLayer',
     'Tokens',
     'at_least_float32',
+    'constants',
     'sine_position_table',
 ]

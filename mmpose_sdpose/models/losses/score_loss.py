@@ -5,7 +5,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ...arguments import check_positive, check_sizes, check_weights
-from ..layers import at_least_float32
+from ..layers import at_least_float32, constants
 
 
 @MODELS.register_module()
@@ -88,7 +88,7 @@ class LocalizationScoreLoss(nn.Module):
     def forward(
         self, coordinates: Tensor, scores: Tensor, target: Tensor, weights: Tensor
     ) -> Tensor:
-        cells = (coordinates.detach() - target) * target.new_tensor(self.heatmap_size)
+        cells = (coordinates.detach() - target) * constants(target, self.heatmap_size)
         value = torch.exp(-(cells**2).sum(-1) / (2 * self.sigma**2))
         return self.loss_weight * ((scores - value).abs() * weights).mean()
 
@@ -98,7 +98,7 @@ def _values_at(heatmaps: Tensor, coordinates: Tensor) -> Tensor:
     coordinates = at_least_float32(coordinates.detach())
     height, width = heatmaps.shape[-2:]
     # The official code counts from cell centre to cell centre here (width - 1), unlike in decoding.
-    column, row = (coordinates * coordinates.new_tensor([width - 1, height - 1])).round().unbind(-1)
+    column, row = (coordinates * constants(coordinates, [width - 1, height - 1])).round().unbind(-1)
     inside = ((coordinates >= 0) & (coordinates <= 1)).all(-1)
     cell = row.long().clamp(0, height - 1) * width + column.long().clamp(0, width - 1)
     return heatmaps.flatten(2).gather(2, cell[..., None])[..., 0] * inside

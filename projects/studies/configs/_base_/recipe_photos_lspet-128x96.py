@@ -28,7 +28,7 @@ val_dataloader = dict(**in_process)
 test_dataloader = val_dataloader
 
 # A study stretches this to the length that each model has, and to that of `--epochs`.
-train_cfg = dict(max_epochs=12, val_interval=12)
+train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=12, val_interval=12)
 optim_wrapper = dict(optimizer=dict(fused=True))  # a tenth of a step's time on a CPU
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
