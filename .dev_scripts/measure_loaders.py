@@ -130,20 +130,19 @@ def loader_of(config: Config, batch: int, workers: int) -> DataLoader:
     return Runner.build_dataloader(settings, seed=0)
 
 
-def measure_all(config: Config, args: argparse.Namespace) -> tuple[Speed, dict[int, Speed]]:
-    """The speed with a batch on the device, and that with each number of workers."""
+def measure_all(config: Config, args: argparse.Namespace) -> Iterator[Row]:
+    """A row for each number of workers, once it is measured."""
     set_multi_processing(**config.env_cfg.mp_cfg)  # as a training has it
     trainer = Trainer(args.config, config, args.device, args.amp)
     batch = trainer.on_device(next(iter(loader_of(config, args.batch, 0))))
     bound = measure(repeat(batch), trainer.train, args.steps, WARMUP, args.seconds)
-    found = {}
     for workers in args.workers:
         # What was loaded ahead while the model waited would count as the loader's speed.
         warmup, steps = WARMUP + AHEAD * workers, max(args.steps, 2 * AHEAD * workers)
         loader = loader_of(config, args.batch, workers)
-        found[workers] = measure(loader, trainer.train, steps, warmup, args.seconds)
-        _print_line(workers, found[workers], bound, args.batch)
-    return bound, found
+        speed = measure(loader, trainer.train, steps, warmup, args.seconds)
+        _print_line(workers, speed, bound, args.batch)
+        yield row_of(workers, speed, bound, args)
 
 
 def _print_line(workers: int, speed: Speed, bound: Speed, batch: int) -> None:
@@ -154,9 +153,9 @@ def _print_line(workers: int, speed: Speed, bound: Speed, batch: int) -> None:
     )
 
 
-def rows_of(bound: Speed, found: dict[int, Speed], args: argparse.Namespace) -> list[Row]:
-    most = bound.images_per_s(args.batch)
-    shared = dict(
+def row_of(workers: int, speed: Speed, bound: Speed, args: argparse.Namespace) -> Row:
+    rate, most = speed.images_per_s(args.batch), bound.images_per_s(args.batch)
+    row = dict(
         config=args.config,
         device=args.device,
         amp=str(args.amp),
@@ -166,19 +165,13 @@ def rows_of(bound: Speed, found: dict[int, Speed], args: argparse.Namespace) -> 
         torch=torch.__version__,
         machine=describe_machine(args.device, torch.get_num_threads()),
         command=shlex.join(['python', *sys.argv]),
+        workers=str(workers),
+        steps=str(speed.steps),
+        images_per_s=f'{rate:.1f}',
+        share_waiting=f'{speed.waiting / speed.seconds:.3f}',
+        share_of_on_device=f'{rate / most:.3f}',
     )
-    rows = []
-    for workers, speed in found.items():
-        rate = speed.images_per_s(args.batch)
-        own = dict(
-            workers=str(workers),
-            steps=str(speed.steps),
-            images_per_s=f'{rate:.1f}',
-            share_waiting=f'{speed.waiting / speed.seconds:.3f}',
-            share_of_on_device=f'{rate / most:.3f}',
-        )
-        rows.append({name: {**shared, **own}[name] for name in COLUMNS})
-    return rows
+    return {name: row[name] for name in COLUMNS}
 
 
 def parse_args() -> argparse.Namespace:
@@ -214,12 +207,13 @@ def main() -> int:
     be_quiet()
     try:
         # Before a minute of measuring: whether the rows can be added there.
-        before = read_rows(args.csv, COLUMNS) if args.csv and args.csv.exists() else []
+        rows = read_rows(args.csv, COLUMNS) if args.csv and args.csv.exists() else []
         config = open_config(args.config)
         config.merge_from_dict(args.cfg_options)
-        rows = rows_of(*measure_all(config, args), args)
-        if args.csv:
-            write_rows(args.csv, COLUMNS, [*before, *rows])
+        for row in measure_all(config, args):
+            rows.append(row)
+            if args.csv:  # now: what is cut off later keeps what was measured
+                write_rows(args.csv, COLUMNS, rows)
     except (CannotMeasure, AssertionError, OSError, ValueError) as error:  # asserted: by MMPose
         return fail('measure_loaders', error)
     return 0

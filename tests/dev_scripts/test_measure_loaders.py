@@ -63,3 +63,16 @@ def test_data_that_are_not_there_are_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['measure_loaders.py', *arguments])
     assert measure_loaders.main() == 1
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_what_was_measured_before_an_error_is_kept(tmp_path, monkeypatch, capsys):
+    def measure_all(config, args):
+        yield dict.fromkeys(measure_loaders.COLUMNS, '1')
+        raise OSError('no more memory for workers')
+
+    monkeypatch.setattr(measure_loaders, 'measure_all', measure_all)
+    arguments = ['td-hm_sdpose-n_1xb32-20e_lspet-128x96', '--csv', str(tmp_path / 'rows.csv')]
+    monkeypatch.setattr(sys, 'argv', ['measure_loaders.py', *arguments])
+    assert measure_loaders.main() == 1
+    assert 'no more memory for workers' in capsys.readouterr().err
+    assert len(measure_loaders.read_rows(tmp_path / 'rows.csv', measure_loaders.COLUMNS)) == 1
