@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator
 
 import torch
@@ -18,6 +19,8 @@ from .person_crop import PackPersonCrop
 _STEADY = ('KeypointConverter',)
 #: People that are read at once, and how many of those times something is said.
 _READ, _LINES = 64, 10
+#: Of the memory that is free, what people may take.
+_SHARE = 0.7
 
 
 class KeptPeople:
@@ -31,8 +34,8 @@ class KeptPeople:
         device: Where they are kept: 3 bytes times ``size`` squared for each.
 
     Raises:
-        ValueError: If the pipeline does anything else, which would be frozen, or the data set is a
-            wrapper of MMEngine's.
+        ValueError: If the pipeline does anything else, which would be frozen, or the data set is
+            neither one of MMPose nor a mixture of such.
 
     Examples:
         >>> from mmpose_sdpose.datasets import KeptPeople
@@ -42,16 +45,11 @@ class KeptPeople:
     """
 
     def __init__(self, loader: DataLoader, device: torch.device) -> None:
-        if not isinstance(loader.dataset, BaseDataset):
-            raise ValueError(
-                f'people are kept of a data set of MMPose or of its CombinedDataset, not of a '
-                f'{type(loader.dataset).__name__}'
-            )
+        _check_data(loader.dataset)
         self.dataset: BaseDataset = loader.dataset
         self.batch_sampler = loader.batch_sampler
         self.batch_size, self.num_workers = loader.batch_size, loader.num_workers
         self.device = device
-        self._check_pipelines()
         self._people: dict[str, Tensor] = {}
         # As the loader's own: it draws its random numbers when the loader would.
         self._positions = DataLoader(
@@ -71,57 +69,75 @@ class KeptPeople:
         """Read everybody, once.
 
         Raises:
-            RuntimeError: If they do not fit into the device's memory.
+            FileNotFoundError: If a photo is not there or cannot be read.
+            ValueError: If they do not fit into the device's memory.
         """
         if self._people:
             return
         everyone = _everyone(self.dataset)
+        print_log(
+            f'reading {len(everyone):,} people once, to keep them on {self.device}',
+            'current',
+            logging.WARNING,  # so that it is seen: it may take minutes
+        )
         loader = DataLoader(
             everyone,
             batch_size=_READ,
             num_workers=self.num_workers,
             generator=torch.Generator(),  # draws nothing of what augmentation draws from
         )
+        people: dict[str, Tensor] = {}
         read, every = 0, max(1, len(loader) // _LINES)
         for number, batch in enumerate(loader, start=1):
-            if not self._people:
-                self._people = self._room(batch, len(everyone))
+            if not people:
+                people = self._room(batch, len(everyone))
             for name, values in batch.items():
-                self._people[name][read : read + len(values)] = values
+                people[name][read : read + len(values)] = values
             read += len(batch['inputs'])
             if number % every == 0 or read == len(everyone):
-                print_log(f'{read} of {len(everyone)} people are on {self.device}', 'current')
+                print_log(f'{read:,} of {len(everyone):,} people are on {self.device}', 'current')
+        self._people = people  # all of them, or none
 
     def _room(self, batch: dict[str, Tensor], people: int) -> dict[str, Tensor]:
         needed = people * batch['inputs'][0].numel()
         if self.device.type == 'cuda':
             free, _ = torch.cuda.mem_get_info(self.device)
-            if needed > free:
-                raise RuntimeError(
-                    f'{people} people need {needed / 2**30:.1f} GiB on {self.device}, which has '
-                    f'{free / 2**30:.1f} GiB left: lower the size of PackPersonCrop, or train with '
-                    'train_cfg.type=EpochBasedTrainLoop, which keeps them in the loader'
+            if needed > _SHARE * free:
+                raise ValueError(
+                    f'{people:,} people need {needed / 2**30:.1f} GiB on {self.device}, which has '
+                    f'{free / 2**30:.1f} GiB left and must train, too: lower the size of '
+                    'PackPersonCrop, or train with train_cfg.type=EpochBasedTrainLoop, which keeps them '
+                    'in the loader'
                 )
         return {
             name: torch.empty((people, *values.shape[1:]), dtype=values.dtype, device=self.device)
             for name, values in batch.items()
         }
 
-    def _check_pipelines(self) -> None:
-        steps = self.dataset.pipeline.transforms
-        parts = getattr(self.dataset, 'datasets', [])
-        frozen = [
-            type(transform).__name__
-            for data in (self.dataset, *parts)
-            for transform in data.pipeline.transforms
-            if not isinstance(transform, PackPersonCrop) and type(transform).__name__ not in _STEADY
-        ]
-        if frozen or not any(isinstance(one, PackPersonCrop) for one in steps):
+
+def _check_data(dataset: BaseDataset) -> None:
+    parts = getattr(dataset, 'datasets', [])
+    for one in (dataset, *parts):
+        nested = one is not dataset and isinstance(one, CombinedDataset)
+        if nested or not isinstance(one, BaseDataset):
             raise ValueError(
-                f'each person is read once, so the pipeline of training must be PackPersonCrop; it has '
-                f'{", ".join(frozen) or "no PackPersonCrop"}: leave augmentation to DeviceAugmentation, '
-                'or train with train_cfg.type=EpochBasedTrainLoop'
+                'people are kept of a data set of MMPose, or of a CombinedDataset of such, not of a '
+                f'{type(one).__name__}{" within it" * (one is not dataset)}: train with '
+                'train_cfg.type=EpochBasedTrainLoop'
             )
+    frozen = [
+        type(transform).__name__
+        for one in (dataset, *parts)
+        for transform in one.pipeline.transforms
+        if not isinstance(transform, PackPersonCrop) and type(transform).__name__ not in _STEADY
+    ]
+    steps = [type(one) for one in dataset.pipeline.transforms]
+    if frozen or PackPersonCrop not in steps:
+        raise ValueError(
+            'each person is read once, so the pipeline of training must be PackPersonCrop; it has '
+            f'{", ".join(frozen) or "no PackPersonCrop"}: leave augmentation to DeviceAugmentation, '
+            'or train with train_cfg.type=EpochBasedTrainLoop'
+        )
 
 
 class _Positions(Dataset):
@@ -129,9 +145,10 @@ class _Positions(Dataset):
 
     def __init__(self, dataset: BaseDataset) -> None:
         self.dataset = dataset
+        self.starts = [0]
         if isinstance(dataset, CombinedDataset):
-            lengths = [len(part) for part in dataset.datasets]
-            self.starts = [sum(lengths[:number]) for number in range(len(lengths))]
+            for part, shown in zip(dataset.datasets, dataset.lens):
+                self.starts.append(self.starts[-1] + len(part) * bool(shown))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -144,7 +161,10 @@ class _Positions(Dataset):
 
 
 def _everyone(dataset: BaseDataset) -> BaseDataset:
-    """A data set that shows each person once, in order, and keeps none of them itself."""
+    """A data set that shows each person once, in order, and keeps none of them itself.
+
+    Of a mixture, the parts that are shown at all.
+    """
     everyone = copy.copy(dataset)
     vars(everyone).pop('__getitems__', None)  # EpochSeedHook's, which asks the original
     everyone.pipeline = copy.deepcopy(dataset.pipeline)
@@ -152,7 +172,8 @@ def _everyone(dataset: BaseDataset) -> BaseDataset:
         if isinstance(transform, PackPersonCrop):
             transform.keep = False
     if isinstance(dataset, CombinedDataset):
+        everyone.datasets = [part for part, shown in zip(dataset.datasets, dataset.lens) if shown]
         everyone.resample = False
-        everyone._lens = [len(part) for part in dataset.datasets]
+        everyone._lens = [len(part) for part in everyone.datasets]
         everyone._len = sum(everyone._lens)
     return everyone

@@ -206,15 +206,14 @@ class TopdownDistiller(TopdownPoseEstimator):
         student = heard.side
         if self.student_loss_weight != 1:
             losses = {name: self._weighted(name, value) for name, value in losses.items()}
-        joints = None
-        if self._joints is not None:
+        if self._joints is not None:  # once: an accelerator would be waited for in every step
             ours, theirs = (side.to(inputs.device) for side in self._joints)
-            joints = ours, theirs
+            self._joints = ours, theirs
         for name, loss in self.distillation_losses.items():
             comparison = self.comparisons[name]
-            arguments = comparison.values(student, teacher, joints)
+            arguments = comparison.values(student, teacher, self._joints)
             if comparison.weighted:
-                arguments.append(comparison.joint_weights(data_samples, teacher, joints))
+                arguments.append(comparison.joint_weights(data_samples, teacher, self._joints))
             losses[f'loss_distill_{name}'] = self.loss_factors[name] * loss(*arguments)
         return losses
 

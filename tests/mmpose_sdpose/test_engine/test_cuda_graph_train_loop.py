@@ -14,11 +14,14 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, OPTIM_WRAPPERS
 
 CONFIG = 'td-hm_sdpose-n_1xb256-60e_photos-256x192'
+SIMCC = 'td-simcc_rtmpose-s_1xb256-60e_photos-256x192'
+COCO = dict(from_file='configs/_base_/datasets/coco.py')
 TAUGHT = 'td-reg_ladpose-n_distill-sdpose-n_1xb256-60e_photos-256x192'
 #: People of each data set of the mixture, and how often each is shown.
 PEOPLE, SHARES = (3, 2, 2), [1.0, 0.5, 1.0]
@@ -58,7 +61,7 @@ def data(tmp_path) -> list[dict]:
 def training(data: list[dict], folder: Path, name: str = CONFIG, **train_cfg) -> Config:
     """A short training on the CPU or the CUDA device, without evaluations."""
     init_default_scope('mmpose')
-    config = read_config(name)
+    config = Config(read_config(name).to_dict(), format_python_code=False)  # takes seconds
     config.work_dir = str(folder)
     config.train_cfg.update(dict(dict(max_epochs=2), **train_cfg))
     del config.train_cfg['val_interval']
@@ -72,8 +75,17 @@ def training(data: list[dict], folder: Path, name: str = CONFIG, **train_cfg) ->
         config[f'{stage}_dataloader'] = config[f'{stage}_evaluator'] = config[f'{stage}_cfg'] = None
     config.randomness = dict(seed=3)
     config.log_level = 'ERROR'
+    config.default_hooks.checkpoint.update(interval=-1, save_last=False)
     config.custom_hooks = [hook for hook in config.custom_hooks if hook.type != 'CheckDataHook']
     return config
+
+
+@OPTIM_WRAPPERS.register_module()
+class OtherOptimWrapper(OptimWrapper):
+    """Scales its losses, as those of half precision do."""
+
+    def backward(self, loss, **kwargs) -> None:
+        super().backward(2 * loss, **kwargs)
 
 
 class Losses(Hook):
@@ -106,12 +118,6 @@ def test_it_learns_what_epochs_of_a_loader_learn(data, tmp_path, name, capture):
     exactly = not torch.cuda.is_available()
     np.testing.assert_allclose([*found.values()], [*wanted.values()], rtol=0 if exactly else 5e-3)
     assert len({*wanted.values()}) == len(wanted)
-
-
-def test_losses_are_looked_at_now_and_then_and_at_the_end_of_an_epoch(data, tmp_path):
-    config = training(data, tmp_path, type='CUDAGraphTrainLoop', look_every=2, max_epochs=1)
-    config.train_dataloader.batch_size = 2
-    assert [*losses_of(config)] == [1, 2]
 
 
 def test_everybody_is_read_once_and_shown_as_often_as_the_shares_say(data, tmp_path, monkeypatch):
@@ -149,6 +155,81 @@ def test_a_data_set_alone_is_shown_in_the_order_of_its_loader(data, tmp_path):
             assert torch.equal(found[name], values)
 
 
+def test_steps_are_looked_at_now_and_then_and_all_are_in_the_log(data, tmp_path):
+    config = training(data, tmp_path, type='CUDAGraphTrainLoop', look_every=2, max_epochs=1)
+    config.train_dataloader.batch_size = 2
+    hook, runner = Losses(), Runner.from_cfg(config)
+    runner.register_hook(hook)
+    runner.train()
+    assert [*hook.found] == [1, 2]
+    history, _ = runner.message_hub.get_scalar('train/loss').data
+    assert len(history) == 3 and len({*history}) == 3
+
+
+def test_a_loss_that_is_not_finite_is_found_wherever_it_is_among_those_looked_at(tmp_path, data):
+    config = training(data, tmp_path, type='CUDAGraphTrainLoop', look_every=3, max_epochs=1)
+    config.train_dataloader.batch_size = 2
+    runner = Runner.from_cfg(config)
+    compute, step = runner.model.loss, iter(range(3))
+
+    def loss(*args):
+        factor = float('nan') if next(step) == 1 else 1.0
+        return {
+            name: factor * value.detach().requires_grad_() for name, value in compute(*args).items()
+        }
+
+    runner.model.loss = loss
+    with pytest.raises(FloatingPointError, match='is no finite number'):
+        runner.train()
+
+
+def test_people_of_a_share_of_none_are_not_read(data, tmp_path):
+    loader = training(data, tmp_path).train_dataloader
+    loader.dataset.sample_ratio_factor = [0.0, 1.0, 2.0]
+    loader = Runner.build_dataloader(loader)
+    kept = KeptPeople(loader, torch.device('cpu'))
+    kept.read()
+    assert len(kept._people['inputs']) == PEOPLE[1] + PEOPLE[2]
+    shown = torch.cat([batch['keypoints'] for batch in kept])
+    for number in (1, 2):
+        part = DATASETS.build(dict(data[number], pipeline=[dict(type='PackPersonCrop')]))
+        people = torch.stack([torch.from_numpy(person['keypoints']) for person in part])
+        same = (shown[:, None] == people[None]).all(-1).all(-1)
+        assert same.sum() == 2 * number
+
+
+def test_people_of_a_reading_that_failed_are_not_taken_for_all(data, tmp_path):
+    last = tmp_path / 'set2' / '1.png'
+    picture = last.read_bytes()
+    last.unlink()
+    kept = KeptPeople(
+        Runner.build_dataloader(training(data, tmp_path).train_dataloader), torch.device('cpu')
+    )
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match=r'1\.png'):
+            next(iter(kept))
+    last.write_bytes(picture)
+    assert len(list(kept)) == 2
+
+
+@pytest.mark.parametrize(
+    ('part', 'said'),
+    [
+        (lambda one: dict(type='RepeatDataset', dataset=one, times=2), 'a RepeatDataset within it'),
+        (
+            lambda one: dict(
+                type='CombinedDataset', datasets=[one], metainfo=COCO, sample_ratio_factor=[0.5]
+            ),
+            'a CombinedDataset within it',
+        ),
+    ],
+)
+def test_what_is_neither_a_data_set_nor_a_mixture_of_them_is_refused(data, tmp_path, part, said):
+    loader = training([part(data[0]), *data[1:]], tmp_path).train_dataloader
+    with pytest.raises(ValueError, match=said):
+        KeptPeople(Runner.build_dataloader(loader), torch.device('cpu'))
+
+
 @pytest.mark.parametrize(
     ('pipeline', 'said'),
     [
@@ -171,14 +252,27 @@ def test_what_would_be_frozen_is_refused(data, tmp_path, pipeline, said):
             'needs a model with DeviceAugmentation, not PoseDataPreprocessor',
         ),
         ({'optim_wrapper.accumulative_counts': 2}, 'set optim_wrapper.accumulative_counts=1'),
+        (
+            {'optim_wrapper.type': 'OtherOptimWrapper'},
+            'OtherOptimWrapper has a backward of its own',
+        ),
+        ({'compile': True}, 'leave cfg.compile out'),
+        ({'model.train_cfg.compute_acc': True}, 'set model.train_cfg.compute_acc=False'),
         ({'train_cfg.look_every': 0}, 'look_every .0. must be at least 1'),
         ({'train_cfg.capture': 'no'}, "capture .'no'. must be"),
     ],
 )
-def test_what_cannot_be_is_said_before_a_step(data, tmp_path, changes, said):
+def test_what_cannot_be_is_said_before_a_step(data, tmp_path, monkeypatch, changes, said):
     config = training(data, tmp_path, type='CUDAGraphTrainLoop')
     config.merge_from_dict(changes)
+    monkeypatch.setattr(KeptPeople, 'read', lambda self: pytest.fail('people are read first'))
     with pytest.raises((TypeError, ValueError), match=said):
+        Runner.from_cfg(config).train()
+
+
+def test_a_head_of_mmpose_that_cannot_be_recorded_is_named(data, tmp_path):
+    config = training(data, tmp_path, SIMCC, type='CUDAGraphTrainLoop', max_epochs=1)
+    with pytest.raises(ValueError, match='RTMCCHead counts .* set train_cfg.capture=False'):
         Runner.from_cfg(config).train()
 
 
@@ -200,7 +294,5 @@ def test_people_that_do_not_fit_are_an_error_with_the_sizes(data, tmp_path, monk
     config = training(data, tmp_path)
     kept = KeptPeople(Runner.build_dataloader(config.train_dataloader), torch.device('cuda'))
     monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device: (2**20, 2**30))
-    with pytest.raises(
-        RuntimeError, match=r'7 people need 0\.0 GiB on cuda.* size of PackPersonCrop'
-    ):
+    with pytest.raises(ValueError, match=r'7 people need 0.0 GiB on cuda.* size of PackPersonCrop'):
         kept.read()
