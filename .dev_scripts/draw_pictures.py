@@ -28,7 +28,7 @@ DOCS = Path(__file__).parents[1] / 'docs'
 COMMAND = 'sdpose-runtime docs/walk.jpg --out out'
 #: Options for the clip.
 FOLLOW = '--track --one-euro'
-FRAME, ROWS, COLUMNS = 114, slice(465, 975), slice(690, 1055)
+FRAME, ROWS, COLUMNS = 116, slice(465, 975), slice(690, 1055)
 #: Frames of the clip that are shown in two rows, what of them, and by how much it is made smaller.
 SHOWN, SHOWN_COLUMNS, SMALLER = (20, 84, 120, 156, 194, 216), slice(0, 1600), 4
 

@@ -25,12 +25,12 @@ from sdpose_runtime.sources import Frame, Video
 DOCS = Path(__file__).parents[2] / 'docs'
 #: Where her joints are in docs/walk.jpg, to some pixels; what has two sides is left open.
 WALKER = dict(
-    nose=[(180, 90)],
-    shoulder=[(212, 125), (238, 150)],
-    wrist=[(95, 235), (290, 272)],
-    hip=[(190, 268), (215, 268)],
-    knee=[(150, 345), (222, 350)],
-    ankle=[(115, 440), (255, 440)],
+    nose=[(155, 90)],
+    shoulder=[(168, 148), (210, 130)],
+    wrist=[(68, 222), (277, 252)],
+    hip=[(170, 268), (200, 268)],
+    knee=[(120, 348), (222, 352)],
+    ankle=[(90, 432), (260, 435)],
 )
 
 

@@ -1,9 +1,9 @@
-# The end of the training on photographs, on a CPU: one cycle, smaller batches, the learning rate down to
-# nothing. The packaged weights come from it; projects/sdpose/PHOTOS.md has the commands.
+# A few epochs on a CPU: one cycle, smaller batches, the learning rate down to nothing. Weights to start
+# from are named in load_from, such as those in the package.
 _base_ = ['./td-hm_sdpose-n_1xb256-60e_photos-256x192.py']
 
 epochs = 4
-load_from = None  # --cfg-options load_from=work_dirs/…/epoch_50.pth
+load_from = None  # --cfg-options load_from=mmpose_sdpose://sdpose-n_photos-256x192.pth
 model = dict(head=dict(num_cycles=1))
 train_cfg = dict(max_epochs=epochs, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
