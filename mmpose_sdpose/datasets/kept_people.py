@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Iterator
 
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
+from mmengine.utils import ProgressBar
 from mmpose.datasets import CombinedDataset
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -17,8 +17,8 @@ from .person_crop import PackPersonCrop
 
 #: Transforms of a data set within a mixture that give the same person each time.
 _STEADY = ('KeypointConverter',)
-#: People that are read at once, and how many of those times something is said.
-_READ, _LINES = 64, 10
+#: People that are read at once.
+_READ = 64
 #: Of the memory that is free, what people may take.
 _SHARE = 0.7
 
@@ -75,11 +75,11 @@ class KeptPeople:
         if self._people:
             return
         everyone = _everyone(self.dataset)
-        print_log(
-            f'reading {len(everyone):,} people once, to keep them on {self.device}',
-            'current',
-            logging.WARNING,  # so that it is seen: it may take minutes
-        )
+        said = f'reading {len(everyone):,} people once, to keep them on {self.device}'
+        print_log(said, 'current')
+        bar = ProgressBar(len(everyone), start=False)
+        bar.file.write(f'{said}\n')  # it may take minutes, and a terminal need not show the log
+        bar.start()
         loader = DataLoader(
             everyone,
             batch_size=_READ,
@@ -87,15 +87,15 @@ class KeptPeople:
             generator=torch.Generator(),  # draws nothing of what augmentation draws from
         )
         people: dict[str, Tensor] = {}
-        read, every = 0, max(1, len(loader) // _LINES)
-        for number, batch in enumerate(loader, start=1):
+        read = 0
+        for batch in loader:
             if not people:
                 people = self._room(batch, len(everyone))
             for name, values in batch.items():
                 people[name][read : read + len(values)] = values
             read += len(batch['inputs'])
-            if number % every == 0 or read == len(everyone):
-                print_log(f'{read:,} of {len(everyone):,} people are on {self.device}', 'current')
+            bar.update(len(batch['inputs']))
+        bar.file.write('\n')
         self._people = people  # all of them, or none
 
     def _room(self, batch: dict[str, Tensor], people: int) -> dict[str, Tensor]:
