@@ -215,7 +215,7 @@ class _Step:
                 loss, self.log = self._losses(self.batch)
                 loss.backward()
                 self._clip()
-        except torch.OutOfMemoryError:
+        except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError as error:
             raise ValueError(
