@@ -29,6 +29,14 @@ codec = dict(
     type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2, unbiased=True
 )
 
+# What the papers' models have at stride 4; small models have less, their larger siblings this again.
+published_head = dict(
+    in_channels=256,
+    in_featuremap_size=(48, 64),
+    patch_size=(4, 3),
+    encoder=dict(embed_dims=192, num_heads=8),
+)
+
 # One cycle is TokenPose; SDPose's configs set num_cycles. The token losses act between cycles.
 model = dict(
     type='TopdownPoseEstimator',
@@ -40,12 +48,10 @@ model = dict(
     ),
     backbone=dict(type='StemNet'),
     head=dict(
+        published_head,
         type='MCTHead',
-        in_channels=256,
-        in_featuremap_size=(48, 64),
         out_channels=17,
-        patch_size=(4, 3),
-        encoder=dict(embed_dims=192, depth=12, num_heads=8, mlp_ratio=3),
+        encoder=dict(published_head['encoder'], depth=12, mlp_ratio=3),
         hidden_dims=384,
         num_cycles=1,
         loss=dict(type='KeypointMSELoss', use_target_weight=True),

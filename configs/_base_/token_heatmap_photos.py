@@ -34,14 +34,6 @@ model = dict(
     train_cfg=dict(compute_acc=False),  # it reads every heatmap back from the accelerator
 )
 
-# Instead of the small head: that of the papers' models, on a backbone of stride 4.
-published_head = dict(
-    in_channels=256,
-    in_featuremap_size=(48, 64),
-    patch_size=(4, 3),
-    encoder=dict(embed_dims=192, num_heads=8),
-)
-
 train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=epochs, val_interval=20)
 optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=0.05, fused=True))
 param_scheduler = [

@@ -116,8 +116,8 @@ class KeptPeople:
 
 
 def _check_data(dataset: BaseDataset) -> None:
-    parts = getattr(dataset, 'datasets', [])
-    for one in (dataset, *parts):
+    sets = (dataset, *getattr(dataset, 'datasets', []))
+    for one in sets:
         nested = one is not dataset and isinstance(one, CombinedDataset)
         if nested or not isinstance(one, BaseDataset):
             raise ValueError(
@@ -127,7 +127,7 @@ def _check_data(dataset: BaseDataset) -> None:
             )
     frozen = [
         type(transform).__name__
-        for one in (dataset, *parts)
+        for one in sets
         for transform in one.pipeline.transforms
         if not isinstance(transform, PackPersonCrop) and type(transform).__name__ not in _STEADY
     ]

@@ -80,6 +80,14 @@ def training(data: list[dict], folder: Path, name: str = CONFIG, **train_cfg) ->
     return config
 
 
+def times_shown(part: dict, batches: list[dict]) -> int:
+    """How often people of a data set are in batches."""
+    whole = DATASETS.build(dict(part, pipeline=[dict(type='PackPersonCrop')]))
+    people = torch.stack([torch.from_numpy(person['keypoints']) for person in whole])
+    shown = torch.cat([batch['keypoints'] for batch in batches])
+    return int((shown[:, None] == people[None]).all(-1).all(-1).sum())
+
+
 @OPTIM_WRAPPERS.register_module()
 class OtherOptimWrapper(OptimWrapper):
     """Scales its losses, as those of half precision do."""
@@ -134,12 +142,8 @@ def test_everybody_is_read_once_and_shown_as_often_as_the_shares_say(data, tmp_p
         batches = list(kept)
         assert [len(batch['inputs']) for batch in batches] == [4, 2] and len(kept) == 2
     assert len(read) == len(set(read)) == sum(PEOPLE)
-    shown = torch.cat([batch['keypoints'] for batch in batches])
-    whole = [DATASETS.build(dict(one, pipeline=[dict(type='PackPersonCrop')])) for one in data]
-    for number, part in enumerate(whole):
-        people = torch.stack([torch.from_numpy(person['keypoints']) for person in part])
-        same = (shown[:, None] == people[None]).all(-1).all(-1)
-        assert same.sum() == round(PEOPLE[number] * SHARES[number])
+    for number, part in enumerate(data):
+        assert times_shown(part, batches) == round(PEOPLE[number] * SHARES[number])
 
 
 def test_a_data_set_alone_is_shown_in_the_order_of_its_loader(data, tmp_path):
@@ -190,12 +194,9 @@ def test_people_of_a_share_of_none_are_not_read(data, tmp_path):
     kept = KeptPeople(loader, torch.device('cpu'))
     kept.read()
     assert len(kept._people['inputs']) == PEOPLE[1] + PEOPLE[2]
-    shown = torch.cat([batch['keypoints'] for batch in kept])
+    batches = list(kept)
     for number in (1, 2):
-        part = DATASETS.build(dict(data[number], pipeline=[dict(type='PackPersonCrop')]))
-        people = torch.stack([torch.from_numpy(person['keypoints']) for person in part])
-        same = (shown[:, None] == people[None]).all(-1).all(-1)
-        assert same.sum() == 2 * number
+        assert times_shown(data[number], batches) == 2 * number
 
 
 def test_people_of_a_reading_that_failed_are_not_taken_for_all(data, tmp_path):
