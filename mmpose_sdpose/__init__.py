@@ -3,6 +3,7 @@
 from .compat import (
     allow_distributed_on_cpu,
     allow_mmengine_checkpoints,
+    honour_compute_acc,
     import_mmpose,
     is_check_run,
     refuse_config_in_checkpoint,
@@ -48,6 +49,7 @@ def register() -> None:
     allow_distributed_on_cpu()
     refuse_config_in_checkpoint()
     import_mmpose()
+    honour_compute_acc()
     from . import datasets, engine, evaluation, models  # noqa: F401
 
 

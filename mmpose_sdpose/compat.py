@@ -1,7 +1,7 @@
 """What MMPose 1.3 and MMEngine 0.10 need to run on today's PyTorch, in one place.
 
 Importing ``mmpose_sdpose`` calls :func:`import_mmpose`, :func:`allow_mmengine_checkpoints`,
-:func:`refuse_config_in_checkpoint` and :func:`allow_distributed_on_cpu`.
+:func:`refuse_config_in_checkpoint`, :func:`allow_distributed_on_cpu` and :func:`honour_compute_acc`.
 MMPose's own ``train.py`` and ``test.py`` import MMEngine alone before they read the config, so with
 ``custom_imports=dict(imports=['mmpose_sdpose'])`` in it, ``mim train mmpose`` and ``mim test mmpose``
 run where torchvision, MMDetection and MMCV's compiled operators are missing. A script of your own has
@@ -16,9 +16,10 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
@@ -233,6 +234,38 @@ def _distributed_on_cpu(module: Any, device_ids: list[int], **options: Any) -> A
     from mmengine.model import MMDistributedDataParallel
 
     return MMDistributedDataParallel(module=module, **options)
+
+
+def honour_compute_acc() -> None:
+    """Let MMPose's SimCC heads leave out their training accuracy, as its heatmap heads do.
+
+    They ignore ``train_cfg=dict(compute_acc=False)`` of a model and count it in every step, with NumPy:
+    it has no bfloat16, waits for the accelerator, and cannot be recorded as a CUDA graph. A head with a
+    ``loss`` of its own is not touched.
+    """
+    from mmpose.models.heads import RTMCCHead, SimCCHead
+
+    for head in (RTMCCHead, SimCCHead):
+        if not hasattr(head.loss, 'with_accuracy'):
+            head.loss = _loss_that_honours_compute_acc(head.loss)
+
+
+def _loss_that_honours_compute_acc(with_accuracy: Callable[..., dict]) -> Callable[..., dict]:
+    from torch import cat
+
+    @wraps(with_accuracy)
+    def loss(head: Any, feats: Any, samples: list[Any], train_cfg: Any = None) -> dict[str, Any]:
+        if (train_cfg or {}).get('compute_acc', True):
+            return with_accuracy(head, feats, samples, train_cfg=train_cfg or {})
+        labels = [sample.gt_instance_labels for sample in samples]
+        x, y, weights = (
+            cat([label[name] for label in labels])
+            for name in ('keypoint_x_labels', 'keypoint_y_labels', 'keypoint_weights')
+        )
+        return dict(loss_kpt=head.loss_module(head.forward(feats), (x, y), weights))
+
+    vars(loss)['with_accuracy'] = with_accuracy
+    return loss
 
 
 def is_check_run() -> bool:

@@ -17,9 +17,8 @@ class BFloat16OptimWrapper(OptimWrapper):
     optimizer stay in float32. A CPU is faster with it where it multiplies bfloat16 itself
     (``avx512_bf16`` or ``amx_bf16`` in ``lscpu``); elsewhere expect no gain.
 
-    MMPose's heads count their training accuracy with NumPy, which has no bfloat16. Switch that off for
-    heatmap heads by ``model.train_cfg=dict(compute_acc=False)``; SimCC heads of MMPose have no such
-    switch and cannot be trained with it.
+    MMPose's heads count their training accuracy with NumPy, which has no bfloat16: switch that off by
+    ``model.train_cfg=dict(compute_acc=False)``.
 
     Args:
         **kwargs: Of MMEngine's ``OptimWrapper``: ``optimizer``, ``clip_grad``, ``accumulative_counts``.

@@ -20,7 +20,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim import build_optim_wrapper
 from mmengine.runner import CheckpointLoader, checkpoint
+from mmpose.models.heads import RTMCCHead, SimCCHead
+
+from . import small_models
 
 ROOT = Path(__file__).parents[2]
 HAS_TORCHVISION = importlib.util.find_spec('torchvision') is not None
@@ -401,3 +405,56 @@ def test_the_config_in_a_checkpoint_is_not_run(tmp_path):
     compat.refuse_config_in_checkpoint()  # a second time changes nothing
     with pytest.raises(ValueError, match='name the config that the weights were trained with'):
         Pose2DInferencer(model=None, weights=str(tmp_path / 'a.pth'), device='cpu')
+
+
+SIMCC_HEAD = dict(
+    type='SimCCHead',
+    in_channels=8,
+    out_channels=17,
+    input_size=(24, 32),
+    in_featuremap_size=(6, 8),
+    deconv_out_channels=None,
+    loss=dict(type='KLDiscretLoss', use_target_weight=True),
+    decoder=small_models.SIMCC_CODEC,
+)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        small_models.rtmpose_model(),
+        dict(small_models.rtmpose_model(), head=SIMCC_HEAD),
+        small_models.distillation(
+            small_models.rtmpose_model(),
+            small_models.rtmpose_model(),
+            dict(simcc=dict(type='SimCCDistributionLoss')),
+        ),
+    ],
+    ids=['RTMCCHead', 'SimCCHead', 'distilled'],
+)
+def test_simcc_heads_of_mmpose_leave_their_accuracy_out_where_asked(config):
+    """With it there is no bfloat16: NumPy has none."""
+    model = small_models.build(config)
+    batch = model.data_preprocessor(
+        small_models.with_simcc_labels(small_models.packed_batch()), True
+    )
+    inputs, samples = batch['inputs'], batch['data_samples']
+    counted = model.loss(inputs, samples)
+    model.train_cfg = dict(compute_acc=False)
+    found = model.loss(inputs, samples)
+    assert {*counted} - {*found} == {'acc_pose'}
+    assert all(torch.equal(found[name], counted[name]) for name in found)
+
+    wrapper = build_optim_wrapper(
+        model, dict(type='BFloat16OptimWrapper', optimizer=dict(type='SGD', lr=0.1))
+    )
+    with wrapper.optim_context(model):
+        loss, _ = model.parse_losses(model.loss(inputs, samples))
+    wrapper.update_params(loss)
+    assert torch.isfinite(loss)
+
+
+def test_a_simcc_head_is_changed_once():
+    before = RTMCCHead.loss, SimCCHead.loss
+    compat.honour_compute_acc()
+    assert (RTMCCHead.loss, SimCCHead.loss) == before

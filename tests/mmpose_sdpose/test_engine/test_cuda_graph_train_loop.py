@@ -115,7 +115,7 @@ def losses_of(config: Config) -> dict[int, float]:
     return hook.found
 
 
-@pytest.mark.parametrize('name', [CONFIG, TAUGHT])
+@pytest.mark.parametrize('name', [CONFIG, TAUGHT, SIMCC])
 @pytest.mark.parametrize('capture', CAPTURE)
 def test_it_learns_what_epochs_of_a_loader_learn(data, tmp_path, name, capture):
     """Batches of four and a last one of two, whose step cannot be the recorded one."""
@@ -261,6 +261,7 @@ def test_what_would_be_frozen_is_refused(data, tmp_path, pipeline, said):
         ({'model.train_cfg.compute_acc': True}, 'set model.train_cfg.compute_acc=False'),
         ({'train_cfg.look_every': 0}, 'look_every .0. must be at least 1'),
         ({'train_cfg.capture': 'no'}, "capture .'no'. must be"),
+        ({'train_cfg.channels_last': 1}, 'channels_last .1. must be'),
     ],
 )
 def test_what_cannot_be_is_said_before_a_step(data, tmp_path, monkeypatch, changes, said):
@@ -273,8 +274,25 @@ def test_what_cannot_be_is_said_before_a_step(data, tmp_path, monkeypatch, chang
 
 def test_a_head_of_mmpose_that_cannot_be_recorded_is_named(data, tmp_path):
     config = training(data, tmp_path, SIMCC, type='CUDAGraphTrainLoop', max_epochs=1)
-    with pytest.raises(ValueError, match='RTMCCHead counts .* set train_cfg.capture=False'):
+    config.model.train_cfg.compute_acc = True
+    with pytest.raises(
+        ValueError, match='RTMCCHead counts .* set model.train_cfg.compute_acc=False'
+    ):
         Runner.from_cfg(config).train()
+
+
+@pytest.mark.parametrize('name', [CONFIG, SIMCC])
+def test_channels_last_is_the_order_in_memory_alone(data, tmp_path, name):
+    loop = dict(type='CUDAGraphTrainLoop', look_every=1, max_epochs=1)
+    wanted = losses_of(training(data, tmp_path / 'a', name, **loop))
+    runner = Runner.from_cfg(training(data, tmp_path / 'b', name, channels_last=True, **loop))
+    maps, hook = [], Losses()
+    runner.register_hook(hook)
+    runner.model.backbone.register_forward_hook(lambda module, inputs, output: maps.extend(output))
+    runner.train()
+    assert len(maps) == 2
+    assert all(one.is_contiguous(memory_format=torch.channels_last) for one in maps)
+    np.testing.assert_allclose([*hook.found.values()], [*wanted.values()], rtol=1e-3)
 
 
 def test_a_teacher_that_is_an_average_is_not_recorded(data, tmp_path):
