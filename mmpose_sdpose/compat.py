@@ -254,15 +254,15 @@ def _loss_that_honours_compute_acc(with_accuracy: Callable[..., dict]) -> Callab
     from torch import cat
 
     @wraps(with_accuracy)
-    def loss(head: Any, feats: Any, samples: list[Any], train_cfg: Any = None) -> dict[str, Any]:
+    def loss(self: Any, feats: Any, batch_data_samples: Any, train_cfg: Any = None) -> dict:
         if (train_cfg or {}).get('compute_acc', True):
-            return with_accuracy(head, feats, samples, train_cfg=train_cfg or {})
-        labels = [sample.gt_instance_labels for sample in samples]
+            return with_accuracy(self, feats, batch_data_samples, train_cfg=train_cfg or {})
+        labels = [sample.gt_instance_labels for sample in batch_data_samples]
         x, y, weights = (
             cat([label[name] for label in labels])
             for name in ('keypoint_x_labels', 'keypoint_y_labels', 'keypoint_weights')
         )
-        return dict(loss_kpt=head.loss_module(head.forward(feats), (x, y), weights))
+        return dict(loss_kpt=self.loss_module(self.forward(feats), (x, y), weights))
 
     vars(loss)['with_accuracy'] = with_accuracy
     return loss

@@ -23,6 +23,9 @@ class BFloat16OptimWrapper(OptimWrapper):
     Args:
         **kwargs: Of MMEngine's ``OptimWrapper``: ``optimizer``, ``clip_grad``, ``accumulative_counts``.
 
+    Raises:
+        ValueError: In a step whose model hands bfloat16 to NumPy.
+
     Examples:
         >>> optim_wrapper = dict(type='BFloat16OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
     """
@@ -30,5 +33,14 @@ class BFloat16OptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         device = next(model.parameters()).device.type
-        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
-            yield
+        try:
+            with super().optim_context(model), torch.autocast(device, torch.bfloat16):
+                yield
+        except TypeError as error:
+            if 'BFloat16' not in str(error):
+                raise
+            raise ValueError(
+                f'something in the model is counted with NumPy, which has no bfloat16 ({error}). If it '
+                'is the training accuracy, set model.train_cfg.compute_acc=False (of a student '
+                'model.student.train_cfg.compute_acc)'
+            ) from error

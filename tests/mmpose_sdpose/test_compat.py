@@ -453,6 +453,13 @@ def test_simcc_heads_of_mmpose_leave_their_accuracy_out_where_asked(config):
     wrapper.update_params(loss)
     assert torch.isfinite(loss)
 
+    model.train_cfg = dict(compute_acc=True)
+    with (
+        pytest.raises(ValueError, match='set model.train_cfg.compute_acc=False'),
+        wrapper.optim_context(model),
+    ):
+        model.loss(inputs, samples)
+
 
 def test_a_simcc_head_is_changed_once():
     before = RTMCCHead.loss, SimCCHead.loss

@@ -143,6 +143,18 @@ photos = dict(
                 first, options={**_base_.start_at_stride_4, 'model.backbone': _base_.caunet}
             ),
         ),
+        stemnet_heatmaps=dict(
+            first,
+            length=1.5,
+            options={**_base_.start_at_stride_4, 'model.backbone': _base_.stemnet},
+        ),
+        caunet_heatmaps=dict(
+            first,
+            length=1.5,
+            options={**_base_.start_at_stride_4, 'model.backbone': _base_.caunet},
+        ),
+        thin_resnet_heatmaps=dict(first, length=1.5),
+        thin_caunet_heatmaps=dict(student_first, length=1.5),
         **photos_peers,
     ),
 )
