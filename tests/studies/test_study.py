@@ -19,7 +19,8 @@ SCALES = [(name, scale) for name in study_files() for scale in read_study(name).
 
 def test_the_studies_are_there():
     names = [
-        'across', 'backbones', 'cycles', 'distillation', 'outputs', 'peers', 'pretraining', 'recipe',
+        'across', 'backbones', 'backbones_heatmaps', 'cycles', 'distillation', 'outputs', 'peers',
+        'pretraining', 'recipe',
     ]  # fmt: skip
     assert list(study_files()) == names
 
