@@ -243,9 +243,9 @@ def honour_compute_acc() -> None:
     it has no bfloat16, waits for the accelerator, and cannot be recorded as a CUDA graph. A head with a
     ``loss`` of its own is not touched.
     """
-    from mmpose.models.heads import RTMCCHead, SimCCHead
+    from mmpose.models.heads import RTMCCHead, RTMWHead, SimCCHead
 
-    for head in (RTMCCHead, SimCCHead):
+    for head in (RTMCCHead, RTMWHead, SimCCHead):
         if not hasattr(head.loss, 'with_accuracy'):
             head.loss = _loss_that_honours_compute_acc(head.loss)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -18,7 +19,8 @@ class BFloat16OptimWrapper(OptimWrapper):
     (``avx512_bf16`` or ``amx_bf16`` in ``lscpu``); elsewhere expect no gain.
 
     MMPose's heads count their training accuracy with NumPy, which has no bfloat16: switch that off by
-    ``model.train_cfg=dict(compute_acc=False)``.
+    ``model.train_cfg=dict(compute_acc=False)``. Its heatmap and SimCC heads heed that; its regression,
+    CPM and MSPN heads do not, and cannot be trained with it.
 
     Args:
         **kwargs: Of MMEngine's ``OptimWrapper``: ``optimizer``, ``clip_grad``, ``accumulative_counts``.
@@ -37,10 +39,20 @@ class BFloat16OptimWrapper(OptimWrapper):
             with super().optim_context(model), torch.autocast(device, torch.bfloat16):
                 yield
         except TypeError as error:
-            if 'BFloat16' not in str(error):
+            if 'unsupported ScalarType BFloat16' not in str(error):
                 raise
             raise ValueError(
-                f'something in the model is counted with NumPy, which has no bfloat16 ({error}). If it '
-                'is the training accuracy, set model.train_cfg.compute_acc=False (of a student '
-                'model.student.train_cfg.compute_acc)'
+                f'{_place(error)} hands bfloat16 to NumPy, which has none. Heatmap and SimCC heads of '
+                'MMPose do so for their training accuracy: set model.train_cfg.compute_acc=False (of a '
+                'student model.student.train_cfg.compute_acc). Its other heads always count it, and cannot '
+                'be trained in bfloat16'
             ) from error
+
+
+def _place(error: TypeError) -> str:
+    """Where it came from, but for MMPose's ``to_numpy``."""
+    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+    code, line = next(
+        (one for one in reversed(frames) if one[0].co_name != 'to_numpy'), frames[-1]
+    )
+    return f'{code.co_name} in {code.co_filename}, line {line},'

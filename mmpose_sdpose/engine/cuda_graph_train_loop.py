@@ -7,7 +7,7 @@ from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from mmpose.models.heads import HeatmapHead, RTMCCHead, SimCCHead
+from mmpose.models.heads import HeatmapHead, RTMCCHead, RTMWHead, SimCCHead
 from mmpose.registry import LOOPS
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -172,7 +172,12 @@ def _check_capture(model: BaseModel, wrapper: OptimWrapper) -> None:
             'train_cfg.capture=False'
         )
     head = innermost(model.head)
-    counting = isinstance(head, (HeatmapHead, TokenHead, RTMCCHead, SimCCHead))
+    counting = isinstance(head, (HeatmapHead, TokenHead, RTMCCHead, RTMWHead, SimCCHead))
+    if counting and head is not model.head:
+        raise ValueError(
+            f'{type(model.head).__name__} lets its {type(head).__name__} count the training accuracy '
+            'with NumPy whatever train_cfg says, which cannot be recorded: set train_cfg.capture=False'
+        )
     if counting and model.train_cfg.get('compute_acc', True):
         raise ValueError(
             f'{type(head).__name__} counts its training accuracy with NumPy, which cannot be recorded: '

@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Optional
 
 import mmpose_sdpose  # noqa: F401  (applies compat to this process)
@@ -22,7 +23,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import CheckpointLoader, checkpoint
-from mmpose.models.heads import RTMCCHead, SimCCHead
+from mmpose.models.heads import RTMCCHead, RTMWHead, SimCCHead
 
 from . import small_models
 
@@ -461,7 +462,19 @@ def test_simcc_heads_of_mmpose_leave_their_accuracy_out_where_asked(config):
         model.loss(inputs, samples)
 
 
-def test_a_simcc_head_is_changed_once():
-    before = RTMCCHead.loss, SimCCHead.loss
+@pytest.mark.parametrize('head', [RTMCCHead, RTMWHead, SimCCHead])
+def test_every_simcc_head_is_changed_and_once(head):
+    before = head.loss
     compat.honour_compute_acc()
-    assert (RTMCCHead.loss, SimCCHead.loss) == before
+    assert head.loss is before
+    packed = small_models.with_simcc_labels(small_models.packed_batch())
+    said = []
+    stand_in = SimpleNamespace(
+        forward=lambda feats: feats, loss_module=lambda *given: said.append(given) or 'loss'
+    )
+    kept_out = dict(compute_acc=False)
+    found = head.loss(stand_in, 'simcc', packed['data_samples'], train_cfg=kept_out)
+    assert found == dict(loss_kpt='loss')
+    (prediction, target, weights), *_ = said
+    assert prediction == 'simcc' and weights.shape == (2, 17)
+    assert [tuple(axis.shape) for axis in target] == [(2, 17, 48), (2, 17, 64)]

@@ -7,9 +7,11 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import CheckpointLoader, Runner
 from mmpose.registry import HOOKS
 from torch import Tensor
+from torch.optim import Optimizer
 
 from ...checkpoint import (
     READS_SAFELY,
@@ -47,6 +49,10 @@ class CheckpointGuardHook(Hook):
     begins anew if there is none.
 
     A training that would replace whole checkpoints of another one is refused.
+
+    What an optimizer keeps of each weight gets the weight's layout in memory: a fused optimizer walks
+    both as they lie, so that a training whose weights were in channels-last memory would go on wrong
+    where they are not, and the other way round.
 
     Args:
         strict: Demand every weight when testing or resuming.
@@ -97,6 +103,20 @@ class CheckpointGuardHook(Hook):
             if 'optimizer' not in checkpoint:
                 runner.logger.warning(f'{source} has no state of an optimizer: it begins anew')
         keep_state_alone(checkpoint, runner.message_hub.runtime_info, _checkpoint_folder(runner))
+
+    def before_train(self, runner: Runner) -> None:
+        """Bring what was resumed into the layout of the weights that are trained."""
+        wrapper = runner.optim_wrapper
+        for one in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
+            _lay_out_like_weights(one.optimizer)
+
+
+def _lay_out_like_weights(optimizer: Optimizer) -> None:
+    for weight, state in optimizer.state.items():
+        for name, value in state.items():
+            same = isinstance(value, Tensor) and value.shape == weight.shape
+            if same and value.stride() != weight.stride():
+                state[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _weights_of_keypoints(runner: Runner, checkpoint: dict, found: dict) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.fileio import get_file_backend
+from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from torch import nn
 
@@ -198,3 +199,31 @@ def test_checkpoints_of_a_run_are_written_whole_or_not_at_all(tmp_path):
         backend.put(object(), str(path))
     assert read_checkpoint(path) == dict(a=1)
     assert [file.name for file in tmp_path.iterdir()] == ['epoch_1.pth']
+
+
+FORMATS = [torch.contiguous_format, torch.channels_last]
+
+
+@pytest.mark.parametrize(('before', 'after'), [FORMATS, FORMATS[::-1]])
+def test_what_an_optimizer_keeps_is_laid_out_like_the_weights(before, after):
+    """A fused optimizer walks both as they lie, and would pair the wrong elements."""
+    numbers = torch.Generator().manual_seed(0)
+    start, *gradients = torch.randn(4, 5, 6, 3, 3, generator=numbers)
+
+    def train(weight, gradients, layout, fused, state=None):
+        weight = nn.Parameter(weight.clone(memory_format=layout))
+        optimizer = torch.optim.AdamW([weight], lr=0.1, fused=fused)
+        if state is not None:
+            optimizer.load_state_dict(state)
+            trained = runner(nn.Identity(), training=True, resume=True)
+            trained.optim_wrapper = OptimWrapper(optimizer)
+            CheckpointGuardHook().before_train(trained)
+        for gradient in gradients:
+            weight.grad = gradient.contiguous(memory_format=layout)
+            optimizer.step()
+        return weight.detach(), copy.deepcopy(optimizer.state_dict())
+
+    wanted, _ = train(start, gradients, torch.contiguous_format, False)
+    weight, state = train(start, gradients[:2], before, True)
+    found, _ = train(weight, gradients[2:], after, True, state)
+    torch.testing.assert_close(found, wanted)

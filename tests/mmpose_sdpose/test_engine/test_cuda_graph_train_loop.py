@@ -281,6 +281,14 @@ def test_a_head_of_mmpose_that_cannot_be_recorded_is_named(data, tmp_path):
         Runner.from_cfg(config).train()
 
 
+def test_a_head_that_counts_whatever_it_is_told_is_not_recorded(data, tmp_path):
+    config = training(data, tmp_path, SIMCC, type='CUDAGraphTrainLoop', max_epochs=1)
+    branch = dict(type='BCELoss', use_target_weight=True, use_sigmoid=True)
+    config.model.head = dict(type='VisPredictHead', pose_cfg=config.model.head, loss=branch)
+    with pytest.raises(ValueError, match='VisPredictHead lets its RTMCCHead .* train_cfg.capture=False'):
+        Runner.from_cfg(config).train()
+
+
 @pytest.mark.parametrize('name', [CONFIG, SIMCC])
 def test_channels_last_is_the_order_in_memory_alone(data, tmp_path, name):
     loop = dict(type='CUDAGraphTrainLoop', look_every=1, max_epochs=1)

@@ -153,8 +153,6 @@ photos = dict(
             length=1.5,
             options={**_base_.start_at_stride_4, 'model.backbone': _base_.caunet},
         ),
-        thin_resnet_heatmaps=dict(first, length=1.5),
-        thin_caunet_heatmaps=dict(student_first, length=1.5),
         **photos_peers,
     ),
 )
