@@ -44,15 +44,13 @@ class BFloat16OptimWrapper(OptimWrapper):
             raise ValueError(
                 f'{_place(error)} hands bfloat16 to NumPy, which has none. Heatmap and SimCC heads of '
                 'MMPose do so for their training accuracy: set model.train_cfg.compute_acc=False (of a '
-                'student model.student.train_cfg.compute_acc). Its other heads always count it, and cannot '
-                'be trained in bfloat16'
+                'student model.student.train_cfg.compute_acc). Its other heads always count it: train '
+                'them without bfloat16'
             ) from error
 
 
 def _place(error: TypeError) -> str:
     """Where it came from, but for MMPose's ``to_numpy``."""
     frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
-    code, line = next(
-        (one for one in reversed(frames) if one[0].co_name != 'to_numpy'), frames[-1]
-    )
+    code, line = next((one for one in reversed(frames) if one[0].co_name != 'to_numpy'), frames[-1])
     return f'{code.co_name} in {code.co_filename}, line {line},'

@@ -285,7 +285,9 @@ def test_a_head_that_counts_whatever_it_is_told_is_not_recorded(data, tmp_path):
     config = training(data, tmp_path, SIMCC, type='CUDAGraphTrainLoop', max_epochs=1)
     branch = dict(type='BCELoss', use_target_weight=True, use_sigmoid=True)
     config.model.head = dict(type='VisPredictHead', pose_cfg=config.model.head, loss=branch)
-    with pytest.raises(ValueError, match='VisPredictHead lets its RTMCCHead .* train_cfg.capture=False'):
+    with pytest.raises(
+        ValueError, match='VisPredictHead lets its RTMCCHead .* train_cfg.capture=False'
+    ):
         Runner.from_cfg(config).train()
 
 
