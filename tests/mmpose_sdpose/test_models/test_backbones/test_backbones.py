@@ -76,6 +76,18 @@ def test_convolutions_are_in_channels_last_memory_whatever_is_loaded(build, tmp_
     torch.testing.assert_close(started.state_dict(), contiguous.state_dict())
 
 
+def test_too_narrow_a_backbone_stays_as_it_is():
+    """Its backward pass wrote beyond its memory: "free(): invalid pointer", now and then."""
+    narrow, wide = (
+        ThinCAUNet(base_channels=width, num_units=(1, 1), group_width=4) for width in (4, 8)
+    )
+    assert not in_channels_last(narrow) and in_channels_last(wide)
+    for backbone in (narrow, wide):
+        for _ in range(20):
+            backbone(torch.rand(2, 3, 16, 12))[0].square().mean().backward()
+        assert all(weight.grad.isfinite().all() for weight in backbone.parameters())
+
+
 def test_a_thin_resnet_is_mmposes_with_a_long_config():
     torch.manual_seed(0)
     theirs = ResNet(
