@@ -79,7 +79,8 @@ def test_convolutions_are_in_channels_last_memory_whatever_is_loaded(build, tmp_
 def test_too_narrow_a_backbone_stays_as_it_is():
     """Its backward pass wrote beyond its memory: "free(): invalid pointer", now and then."""
     narrow, wide = (
-        ThinCAUNet(base_channels=width, num_units=(1, 1), group_width=4) for width in (4, 8)
+        ThinCAUNet(base_channels=width, num_units=(1, 1), group_width=4, gate=None)
+        for width in (4, 8)
     )
     assert not in_channels_last(narrow) and in_channels_last(wide)
     for backbone in (narrow, wide):
