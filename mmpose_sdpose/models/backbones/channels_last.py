@@ -8,8 +8,8 @@ from torch import nn
 
 Backbone = TypeVar('Backbone', bound='type[nn.Module]')
 
-#: Input channels below which PyTorch 2.13 on a CPU with AVX2 writes beyond its memory in the backward pass
-#: of a strided 1x1 convolution in channels-last memory ("free(): invalid pointer"): 1, 3, 4 and 5 do.
+#: Input channels below which PyTorch 2.13 on a CPU with AVX2 writes beyond its memory ("free(): invalid
+#: pointer") in the backward pass of a strided 1x1 convolution in channels-last order: 1, 3, 4, 5 do.
 _NARROW = 8
 
 
