@@ -35,5 +35,6 @@ def channels_last(backbone: Backbone) -> Backbone:
 
 
 def _is_narrow(part: nn.Module) -> bool:
-    is_strided_1x1 = isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) != part.stride
-    return is_strided_1x1 and part.in_channels < _NARROW
+    if not isinstance(part, nn.Conv2d) or part.kernel_size != (1, 1):
+        return False
+    return part.stride != (1, 1) and part.in_channels < _NARROW
