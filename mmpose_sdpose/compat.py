@@ -255,8 +255,9 @@ def _loss_that_honours_compute_acc(with_accuracy: Callable[..., dict]) -> Callab
 
     @wraps(with_accuracy)
     def loss(self: Any, feats: Any, batch_data_samples: Any, train_cfg: Any = None) -> dict:
-        if (train_cfg or {}).get('compute_acc', True):
-            return with_accuracy(self, feats, batch_data_samples, train_cfg=train_cfg or {})
+        train_cfg = train_cfg or {}
+        if train_cfg.get('compute_acc', True):
+            return with_accuracy(self, feats, batch_data_samples, train_cfg=train_cfg)
         labels = [sample.gt_instance_labels for sample in batch_data_samples]
         x, y, weights = (
             cat([label[name] for label in labels])

@@ -18,6 +18,8 @@ on_stride_4 = {
     'model.head.in_featuremap_size': (24, 32),
     'model.head.patch_size': (4, 4),
 }
+stemnet_first = dict(first, options={**_base_.start_at_stride_4, 'model.backbone': _base_.stemnet})
+caunet_first = dict(first, options={**_base_.start_at_stride_4, 'model.backbone': _base_.caunet})
 student_first = dict(first, options={'model.backbone': dict(_delete_=True, type='ThinCAUNet')})
 # The teacher sees twice the width for three times as long.
 wide = {'model.backbone.base_channels': 64, 'model.head.in_channels': 256}
@@ -132,27 +134,15 @@ photos = dict(
         stemnet=dict(
             config=sdpose_lspet,
             options={**on_stride_4, 'model.backbone': _base_.stemnet},
-            start=dict(
-                first, options={**_base_.start_at_stride_4, 'model.backbone': _base_.stemnet}
-            ),
+            start=stemnet_first,
         ),
         caunet=dict(
             config=sdpose_lspet,
             options={**on_stride_4, 'model.backbone': _base_.caunet},
-            start=dict(
-                first, options={**_base_.start_at_stride_4, 'model.backbone': _base_.caunet}
-            ),
+            start=caunet_first,
         ),
-        stemnet_heatmaps=dict(
-            first,
-            length=1.5,
-            options={**_base_.start_at_stride_4, 'model.backbone': _base_.stemnet},
-        ),
-        caunet_heatmaps=dict(
-            first,
-            length=1.5,
-            options={**_base_.start_at_stride_4, 'model.backbone': _base_.caunet},
-        ),
+        stemnet_heatmaps=dict(stemnet_first, length=1.5),
+        caunet_heatmaps=dict(caunet_first, length=1.5),
         **photos_peers,
     ),
 )
