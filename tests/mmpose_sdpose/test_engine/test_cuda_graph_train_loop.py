@@ -123,8 +123,12 @@ def test_it_learns_what_epochs_of_a_loader_learn(data, tmp_path, name, capture):
     loop = dict(type='CUDAGraphTrainLoop', capture=capture, look_every=1, max_epochs=EPOCHS)
     found = losses_of(training(data, tmp_path / 'b', name, **loop))
     assert [*found] == [*wanted] == [*range(2 * EPOCHS)]
-    exactly = not torch.cuda.is_available()
-    np.testing.assert_allclose([*found.values()], [*wanted.values()], rtol=0 if exactly else 5e-3)
+    ones, others = np.array([[*found.values()], [*wanted.values()]])
+    if torch.cuda.is_available():  # sums there come in any order, and steps carry the difference on
+        np.testing.assert_allclose(ones[:EPOCHS], others[:EPOCHS], rtol=5e-3)
+        np.testing.assert_allclose(ones, others, rtol=2e-2)
+    else:
+        np.testing.assert_array_equal(ones, others)
     assert len({*wanted.values()}) == len(wanted)
 
 

@@ -1,4 +1,5 @@
-# SDPose-T on photographs, from random weights: what three times the multiply-adds bring.
+# SDPose-T on photographs: what three times the multiply-adds bring. load_from a training of
+# td-hm_stemnet_1xb256-60e_photos-256x192 lets its backbone begin there, and not with random weights.
 _base_ = ['../../../_base_/token_heatmap_photos.py']
 
 model = dict(
