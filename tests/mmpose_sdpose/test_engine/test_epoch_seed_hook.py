@@ -51,6 +51,7 @@ def test_every_epoch_draws_other_numbers_and_the_first_is_left_as_it_is(workers,
             assert not torch.isclose(draws[first], draws[second]).any()
 
 
+@pytest.mark.usefixtures('no_pause_between_passes')
 def test_trainings_that_count_iterations_are_left_alone(tmp_path):
     settings = dict(
         train_cfg=dict(by_epoch=False, max_iters=5, val_interval=10),

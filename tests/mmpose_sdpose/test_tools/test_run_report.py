@@ -116,6 +116,7 @@ def test_without_validation_the_last_checkpoint_is_named(tmp_path):
     assert re.search(rf'next .* --checkpoint {tmp_path}/epoch_2.pth\n', out)
 
 
+@pytest.mark.usefixtures('no_pause_between_passes')
 def test_a_training_by_steps_counts_steps(tmp_path):
     loop = dict(type='IterBasedTrainLoop', max_iters=6, val_interval=3)
     out = run(tmp_path, train_cfg=loop, checkpoint=dict(by_epoch=False, interval=3))
@@ -208,6 +209,7 @@ def test_a_resumed_training_goes_on_from_where_it_did(tmp_path):
 
 
 @pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.usefixtures('no_pause_between_passes')
 def test_a_complete_training_says_so(tmp_path, by_epoch):
     loop = dict(type='IterBasedTrainLoop', max_iters=4, val_interval=2)
     options = {} if by_epoch else dict(train_cfg=loop)
