@@ -133,7 +133,10 @@ test_dataloader = dict(
     ),
 )
 test_evaluator = [
-    dict(type='CocoMetric', ann_file=coco + 'annotations/person_keypoints_val2017.json'),
+    dict(
+        type='CocoMetricWithInterval',
+        ann_file=coco + 'annotations/person_keypoints_val2017.json',
+    ),
     dict(type='MeanOKS'),
 ]
 default_hooks = dict(checkpoint=dict(interval=10, save_best=None))

@@ -6,6 +6,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmpose.registry import METRICS
 
+from .photo_bootstrap import PhotoBootstrap
+
 #: Areas in square pixels that COCO calls medium and large.
 SIZES = {'medium': (32**2, 96**2), 'large': (96**2, np.inf)}
 
@@ -43,8 +45,8 @@ class MeanOKS(BaseMetric):
         ...     dict(type='CocoMetric', ann_file='data/coco/annotations/person_keypoints_val2017.json'),
         ...     dict(type='MeanOKS'),
         ... ]
-        >>> METRICS.build(val_evaluator[1]).level
-        0.95
+        >>> METRICS.build(val_evaluator[1]).bootstrap
+        PhotoBootstrap(draws=2000, level=0.95, seed=0)
     """
 
     default_prefix = 'oks'
@@ -58,11 +60,7 @@ class MeanOKS(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix)
-        if bootstrap < 0:
-            raise ValueError(f'bootstrap ({bootstrap}) must be 0 or more')
-        if not 0 < level < 1:
-            raise ValueError(f'level ({level}) must be between 0 and 1')
-        self.bootstrap, self.level, self.seed = bootstrap, level, seed
+        self.bootstrap = PhotoBootstrap(bootstrap, level, seed)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Keep each annotated person's similarities, joint by joint."""
@@ -90,8 +88,12 @@ class MeanOKS(BaseMetric):
         photos, areas, joints = (np.array(column) for column in zip(*results))
         people = np.nanmean(joints, axis=1)
         metrics = {'OKS': people.mean()}
-        if self.bootstrap:
-            metrics['OKS_low'], metrics['OKS_high'] = self._interval(photos, people)
+        if self.bootstrap.draws:
+            _, photo = np.unique(photos, return_inverse=True)
+            sums, counts = np.bincount(photo, people), np.bincount(photo)
+            times = self.bootstrap.times(len(sums))
+            means = times @ sums / (times @ counts)
+            metrics['OKS_low'], metrics['OKS_high'] = self.bootstrap.interval(means)
         metrics.update({f'OKS>{limit}': (people > limit).mean() for limit in (0.5, 0.75)})
         metrics['people'] = len(people)
         many = (~np.isnan(joints)).sum(axis=1) >= 10
@@ -105,15 +107,6 @@ class MeanOKS(BaseMetric):
             if not np.isnan(column).all():
                 metrics[f'OKS[{names[index]}]'] = np.nanmean(column)
         return {name: float(value) for name, value in metrics.items()}
-
-    def _interval(self, photos: np.ndarray, people: np.ndarray) -> np.ndarray:
-        """Lower and upper end of the mean's interval."""
-        _, photo = np.unique(photos, return_inverse=True)
-        sums, counts = np.bincount(photo, people), np.bincount(photo)
-        draws = np.random.default_rng(self.seed).integers(0, len(sums), (self.bootstrap, len(sums)))
-        means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-        tail = (1 - self.level) / 2
-        return np.quantile(means, [tail, 1 - tail])
 
 
 def joint_similarity(

@@ -34,8 +34,8 @@ def no_loader_outlives_its_test(monkeypatch) -> Iterator[None]:
     begin = Workers.__init__
 
     def remember(self, loader) -> None:
-        begun.append(weakref.ref(self))
         begin(self, loader)
+        begun.append(weakref.ref(self))
 
     monkeypatch.setattr(Workers, '__init__', remember)
     yield

@@ -22,6 +22,7 @@ from .mixtures import check_mixture
 from .people import describe_categories, describe_nobody, describe_people
 from .person_crops import check_person_crops
 from .settings import (
+    COCO_METRICS,
     check_metainfo,
     check_model,
     check_save_best,
@@ -251,7 +252,7 @@ def _check_converted(
     kind, converts = type_name(metric), metric.get('pred_converter') or metric.get('gt_converter')
     given = keypoints_given(dataset)
     written = {leaf.num_keypoints for leaf in leaves if leaf.num_keypoints is not None}
-    if kind not in ('CocoMetric', 'MeanOKS') or converts or not (given and written):
+    if kind not in (*COCO_METRICS, 'MeanOKS') or converts or not (given and written):
         return
     if not written & given:
         yield Finding(
@@ -275,7 +276,7 @@ def _check_metric(
         yield Finding(
             f'{place}.format_only=True writes predictions, but no outfile_prefix says where'
         )
-    if type_name(metric) != 'CocoMetric' or len(leaves) != 1:
+    if type_name(metric) not in COCO_METRICS or len(leaves) != 1:
         return
     path = metric.get('ann_file') or leaves[0].ann_file
     if '://' in path or not leaves[0].is_plain:

@@ -25,7 +25,9 @@ _OF_TARGETS = (
 #: How the heads of this package and MMPose call the number of their keypoints.
 _KEYPOINTS = ('out_channels', 'num_joints', 'num_keypoints')
 _DATA = dict(train='the training', val='the validation', test='the test')
-#: With one of these, CocoMetric compares other keypoints than those of the data.
+#: Metrics that compare with a file of COCO's format.
+COCO_METRICS = ('CocoMetric', 'CocoMetricWithInterval')
+#: With one of these, they compare other keypoints than those of the data.
 _CONVERTERS = ('pred_converter', 'gt_converter')
 _COCO_NAMES = [
     'AP',
@@ -301,7 +303,7 @@ def check_save_best(cfg: Config, metrics: Sequence[dict[str, Any]]) -> Iterator[
 def _metric_names(metric: dict[str, Any]) -> list[str] | None:
     """What a metric calls its figures; None if that is not known here."""
     kind, prefix = type_name(metric), metric.get('prefix')
-    if kind == 'CocoMetric':
+    if kind in COCO_METRICS:
         crowd = metric.get('iou_type') == 'keypoints_crowd'
         names, prefix = (_CROWD_NAMES if crowd else _COCO_NAMES), prefix or 'coco'
     elif kind in ('AUC', 'EPE', 'NME'):

@@ -683,7 +683,7 @@ def test_head_and_data_must_have_the_same_keypoints(root, name):
     assert errors(cfg, 'test') == ''
 
 
-@pytest.mark.parametrize('kind', ['CocoMetric', 'MeanOKS'])
+@pytest.mark.parametrize('kind', ['CocoMetric', 'CocoMetricWithInterval', 'MeanOKS'])
 def test_converted_people_are_compared_with_converted_people(root, kind):
     cfg = config(root)
     cfg.test_dataloader.dataset = mixture(root).train_dataloader.dataset.datasets[1]

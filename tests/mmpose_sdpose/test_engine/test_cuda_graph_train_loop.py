@@ -124,8 +124,10 @@ def test_it_learns_what_epochs_of_a_loader_learn(data, tmp_path, name, capture):
     found = losses_of(training(data, tmp_path / 'b', name, **loop))
     assert [*found] == [*wanted] == [*range(2 * EPOCHS)]
     ones, others = np.array([[*found.values()], [*wanted.values()]])
-    if torch.cuda.is_available():  # sums there come in any order, and steps carry the difference on
-        np.testing.assert_allclose(ones[:EPOCHS], others[:EPOCHS], rtol=5e-3)
+    if torch.cuda.is_available():
+        # Three whole batches before the first recorded one, the seventh step, and what it leads to. Sums
+        # come in any order there, and later steps carry the difference on.
+        np.testing.assert_allclose(ones[:8], others[:8], rtol=5e-3)
         np.testing.assert_allclose(ones, others, rtol=2e-2)
     else:
         np.testing.assert_array_equal(ones, others)

@@ -1,6 +1,7 @@
 # LADPose on photographs, taught by SDPose-T: DistilPose's losses, L_A, and features, since the backbones
 # of both give 256 channels at stride 4. Its tokens, patch embedding and first six layers start as the
-# teacher's.
+# teacher's; its backbone, in the reported training, as td-hm_caunet_1xb256-60e_photos-256x192 left it
+# (load_from).
 _base_ = ['./td-reg_ladpose_1xb256-60e_photos-256x192.py']
 
 teacher = 'td-hm_sdpose-t_1xb256-60e_photos-256x192'

@@ -1,5 +1,5 @@
-# SDPose-T on photographs: what three times the multiply-adds bring. load_from a training of
-# td-hm_stemnet_1xb256-60e_photos-256x192 lets its backbone begin there, and not with random weights.
+# SDPose-T on photographs: what three and a half times the multiply-adds bring. Its reported training
+# began with a backbone trained by td-hm_stemnet_1xb256-60e_photos-256x192 (load_from).
 _base_ = ['../../../_base_/token_heatmap_photos.py']
 
 model = dict(

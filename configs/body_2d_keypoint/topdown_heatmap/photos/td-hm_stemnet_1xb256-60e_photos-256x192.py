@@ -1,5 +1,4 @@
-# The backbone of SDPose-T under a convolution: it learns in a tenth of the steps that tokens take, so
-# that a token model can start with it.
+# The backbone of SDPose-T under a convolution, for a token model to start with.
 _base_ = ['../../../_base_/token_heatmap_photos.py']
 
 optim_wrapper = dict(clip_grad=None)

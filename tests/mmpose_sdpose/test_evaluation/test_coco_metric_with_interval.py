@@ -1,0 +1,154 @@
+"""AP of a draw is what COCO's evaluation gives of those photos; the interval is that of the draws."""
+
+from __future__ import annotations
+
+import json
+
+from mmpose_sdpose.evaluation import CocoMetricWithInterval
+from mmpose_sdpose.evaluation.coco_metric_with_interval import MatchedPhotos
+
+import numpy as np
+import pytest
+from mmpose.registry import METRICS
+from xtcocotools.coco import COCO
+from xtcocotools.cocoeval import COCOeval
+
+SIGMAS = np.array([0.026, 0.079, 0.1])
+META = dict(sigmas=SIGMAS, num_keypoints=3, dataset_name='three')
+#: Of each photo: how far each of its people is missed, in pixels, and with what score.
+PHOTOS = [
+    [(1.0, 0.9), (6.0, 0.8)],
+    [(3.0, 0.7)],
+    [(60.0, 0.95), (2.0, 0.3), (9.0, 0.5)],
+    [],
+    [(4.0, 0.8)],
+]
+CROWDED = [0.1, 0.5, 0.9, 0.0, 0.3]
+
+
+def people_of(photos: list[list[tuple[float, float]]], crowded: list[float]) -> tuple[dict, list]:
+    """A file of COCO's format, and what was found."""
+    images = [
+        dict(id=number, width=400, height=300, crowdIndex=crowded[number - 1])
+        for number in range(1, len(photos) + 1)
+    ]
+    annotations, found = [], []
+    for image, photo in zip(images, photos):
+        for place, (shift, score) in enumerate(photo):
+            true = np.array([[10, 20], [30, 5], [44, 80]], float) + [90 * place, 0]
+            seen = np.c_[true, [2, 1, 2]]
+            annotations.append(
+                dict(
+                    id=len(annotations) + 1, image_id=image['id'], category_id=1, iscrowd=0,
+                    keypoints=seen.ravel().tolist(), num_keypoints=3, area=4000.0 + 9000 * place,
+                    bbox=[90 * place, 0, 50, 100],
+                )
+            )  # fmt: skip
+            moved = np.c_[true + [shift, 0], np.ones(3)]
+            found.append(
+                dict(
+                    image_id=image['id'],
+                    category_id=1,
+                    keypoints=moved.ravel().tolist(),
+                    score=score,
+                )
+            )
+    categories = [dict(id=1, name='person')]
+    return dict(images=images, annotations=annotations, categories=categories), found
+
+
+def evaluated(dataset: dict, found: list, kind: str = 'keypoints') -> COCOeval:
+    truth = COCO()
+    truth.dataset = dataset
+    truth.createIndex()
+    evaluation = COCOeval(truth, truth.loadRes(found), kind, SIGMAS)
+    evaluation.evaluate()
+    return evaluation
+
+
+def cocos_ap(evaluation: COCOeval) -> float:
+    evaluation.accumulate()
+    return float(evaluation.eval['precision'][:, :, 0, 0, -1].mean())  # of all sizes
+
+
+@pytest.mark.parametrize('kind', ['keypoints', 'keypoints_crowd'])
+def test_each_photo_once_is_cocos_ap(kind):
+    evaluation = evaluated(*people_of(PHOTOS, CROWDED), kind)
+    photos = MatchedPhotos(evaluation)
+    ap = photos.ap(np.ones(len(photos), int))
+    assert ap == pytest.approx(cocos_ap(evaluation), abs=1e-9)
+    assert 0.1 < ap < 0.9
+
+
+@pytest.mark.parametrize('times', [[2, 0, 1, 1], [0, 3, 2, 0], [1, 1, 5, 4], [0, 0, 0, 2]])
+def test_a_draw_is_cocos_ap_of_these_photos(times):
+    photos = MatchedPhotos(evaluated(*people_of(PHOTOS, CROWDED)))
+    drawn = [
+        photo
+        for photo, count in zip([photo for photo in PHOTOS if photo], times)
+        for _ in range(count)
+    ]
+    expected = cocos_ap(evaluated(*people_of(drawn, [0.0] * len(drawn))))
+    assert len(photos) == 4  # nobody is on the other, and nobody was found there
+    assert photos.ap(np.array(times)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_nobody_and_nothing_found_are_no_error():
+    found = [[(2.0, 0.5)], [(3.0, 0.6)]]
+    dataset, predictions = people_of(found, [0.0, 0.0])
+    dataset['annotations'] = dataset['annotations'][:1]
+    photos = MatchedPhotos(evaluated(dataset, predictions))
+    assert photos.ap(np.array([0, 2])) == 0.0  # people are on the first photo alone
+    assert photos.ap(np.array([1, 0])) > photos.ap(np.array([1, 1])) > 0
+
+
+def build(path, **options) -> CocoMetricWithInterval:
+    metric = METRICS.build(dict(type='CocoMetricWithInterval', ann_file=str(path), **options))
+    metric.dataset_meta = META
+    return metric
+
+
+def evaluate(folder, **options) -> dict[str, float]:
+    dataset, found = people_of(PHOTOS, CROWDED)
+    path = folder / 'people.json'
+    path.write_text(json.dumps(dataset))
+    metric = build(path, score_mode='bbox', **options)
+    for truth, person in zip(dataset['annotations'], found):
+        keypoints = np.array(person['keypoints']).reshape(1, 3, 3)
+        predicted = dict(
+            keypoints=keypoints[..., :2],
+            keypoint_scores=keypoints[..., 2],
+            bbox_scores=np.array([person['score']]),
+        )
+        sample = dict(
+            id=truth['id'],
+            img_id=truth['image_id'],
+            category_id=1,
+            pred_instances=predicted,
+            gt_instances=dict(bbox_scores=np.array([person['score']])),
+        )
+        metric.process([], [sample])
+    return metric.evaluate(size=len(found))
+
+
+def test_ap_lies_within_its_interval(tmp_path):
+    found = evaluate(tmp_path)
+    assert found['coco/AP_low'] < found['coco/AP'] < found['coco/AP_high']
+    expected = cocos_ap(evaluated(*people_of(PHOTOS, CROWDED)))
+    assert found['coco/AP'] == pytest.approx(expected, abs=1e-9)
+    wider = evaluate(tmp_path, level=0.99)
+    assert wider['coco/AP_low'] <= found['coco/AP_low']
+    assert wider['coco/AP_high'] >= found['coco/AP_high']
+    assert evaluate(tmp_path) == found  # the draws have a seed
+
+
+def test_without_draws_it_is_cocometric(tmp_path):
+    assert {'coco/AP', 'coco/AR'} < set(evaluate(tmp_path, bootstrap=0))
+    assert 'coco/AP_low' not in evaluate(tmp_path, bootstrap=0)
+
+
+@pytest.mark.parametrize('options', [dict(bootstrap=-1), dict(level=0.0), dict(level=1.5)])
+def test_numbers_that_make_no_interval_are_refused(tmp_path, options):
+    (tmp_path / 'people.json').write_text(json.dumps(people_of(PHOTOS, CROWDED)[0]))
+    with pytest.raises(ValueError, match=f'{[*options][0]}'):
+        build(tmp_path / 'people.json', **options)
