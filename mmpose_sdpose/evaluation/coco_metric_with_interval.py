@@ -42,8 +42,8 @@ class CocoMetricWithInterval(CocoMetric):
     def __init__(
         self, bootstrap: int = 1000, level: float = 0.95, seed: int = 0, **kwargs: Any
     ) -> None:
+        self.bootstrap = PhotoBootstrap(bootstrap, level, seed)  # before a large file is read
         super().__init__(**kwargs)
-        self.bootstrap = PhotoBootstrap(bootstrap, level, seed)
 
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
         metrics = super()._do_python_keypoint_eval(outfile_prefix)

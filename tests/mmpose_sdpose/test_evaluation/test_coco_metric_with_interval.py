@@ -10,10 +10,10 @@ from mmpose_sdpose.evaluation.coco_metric_with_interval import MatchedPhotos
 import numpy as np
 import pytest
 from mmpose.registry import METRICS
-from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
-SIGMAS = np.array([0.026, 0.079, 0.1])
+from .cocos import SIGMAS, annotation, dataset, evaluated, result
+
 META = dict(sigmas=SIGMAS, num_keypoints=3, dataset_name='three')
 #: Of each photo: how far each of its people is missed, in pixels, and with what score.
 PHOTOS = [
@@ -36,34 +36,11 @@ def people_of(photos: list[list[tuple[float, float]]], crowded: list[float]) -> 
     for image, photo in zip(images, photos):
         for place, (shift, score) in enumerate(photo):
             true = np.array([[10, 20], [30, 5], [44, 80]], float) + [90 * place, 0]
-            seen = np.c_[true, [2, 1, 2]]
-            annotations.append(
-                dict(
-                    id=len(annotations) + 1, image_id=image['id'], category_id=1, iscrowd=0,
-                    keypoints=seen.ravel().tolist(), num_keypoints=3, area=4000.0 + 9000 * place,
-                    bbox=[90 * place, 0, 50, 100],
-                )
-            )  # fmt: skip
-            moved = np.c_[true + [shift, 0], np.ones(3)]
-            found.append(
-                dict(
-                    image_id=image['id'],
-                    category_id=1,
-                    keypoints=moved.ravel().tolist(),
-                    score=score,
-                )
-            )
-    categories = [dict(id=1, name='person')]
-    return dict(images=images, annotations=annotations, categories=categories), found
-
-
-def evaluated(dataset: dict, found: list, kind: str = 'keypoints') -> COCOeval:
-    truth = COCO()
-    truth.dataset = dataset
-    truth.createIndex()
-    evaluation = COCOeval(truth, truth.loadRes(found), kind, SIGMAS)
-    evaluation.evaluate()
-    return evaluation
+            number, seen = len(annotations) + 1, np.c_[true, [2, 1, 2]]
+            area, left = 4000.0 + 9000 * place, 90 * place
+            annotations.append(annotation(number, image['id'], seen, area, left))
+            found.append(result(image['id'], true + [shift, 0], score))
+    return dataset(images, annotations), found
 
 
 def cocos_ap(evaluation: COCOeval) -> float:
@@ -95,9 +72,9 @@ def test_a_draw_is_cocos_ap_of_these_photos(times):
 
 def test_nobody_and_nothing_found_are_no_error():
     found = [[(2.0, 0.5)], [(3.0, 0.6)]]
-    dataset, predictions = people_of(found, [0.0, 0.0])
-    dataset['annotations'] = dataset['annotations'][:1]
-    photos = MatchedPhotos(evaluated(dataset, predictions))
+    people, predictions = people_of(found, [0.0, 0.0])
+    people['annotations'] = people['annotations'][:1]
+    photos = MatchedPhotos(evaluated(people, predictions))
     assert photos.ap(np.array([0, 2])) == 0.0  # people are on the first photo alone
     assert photos.ap(np.array([1, 0])) > photos.ap(np.array([1, 1])) > 0
 
@@ -109,11 +86,11 @@ def build(path, **options) -> CocoMetricWithInterval:
 
 
 def evaluate(folder, **options) -> dict[str, float]:
-    dataset, found = people_of(PHOTOS, CROWDED)
+    people, found = people_of(PHOTOS, CROWDED)
     path = folder / 'people.json'
-    path.write_text(json.dumps(dataset))
+    path.write_text(json.dumps(people))
     metric = build(path, score_mode='bbox', **options)
-    for truth, person in zip(dataset['annotations'], found):
+    for truth, person in zip(people['annotations'], found):
         keypoints = np.array(person['keypoints']).reshape(1, 3, 3)
         predicted = dict(
             keypoints=keypoints[..., :2],

@@ -7,10 +7,9 @@ from mmpose_sdpose.evaluation import MeanOKS
 import numpy as np
 import pytest
 from mmpose.registry import METRICS
-from xtcocotools.coco import COCO
-from xtcocotools.cocoeval import COCOeval
 
-SIGMAS = np.array([0.026, 0.079, 0.1])
+from .cocos import SIGMAS, annotation, dataset, evaluated, result
+
 META = dict(sigmas=SIGMAS, keypoint_id2name={0: 'nose', 1: 'hand', 2: 'foot'})
 
 
@@ -36,24 +35,11 @@ def cocos_oks(people: list[dict]) -> list[float]:
     """The OKS of each person with its own prediction by xtcocotools, a photo a person."""
     images, annotations, results = [], [], []
     for number, one in enumerate(people, start=1):
-        keypoints = one['raw_ann_info']['keypoints']
+        true = np.array(one['raw_ann_info']['keypoints']).reshape(-1, 3)
         images.append(dict(id=number))
-        annotations.append(
-            dict(
-                id=number, image_id=number, category_id=1, iscrowd=0, keypoints=keypoints,
-                num_keypoints=int((np.array(keypoints[2::3]) > 0).sum()),
-                bbox=[0, 0, 50, 100], area=one['raw_ann_info']['area'],
-            )
-        )  # fmt: skip
-        found = np.c_[one['pred_instances']['keypoints'][0], np.ones(3)]
-        results.append(
-            dict(image_id=number, category_id=1, keypoints=found.ravel().tolist(), score=1.0)
-        )
-    truth = COCO()
-    truth.dataset = dict(images=images, annotations=annotations, categories=[dict(id=1)])
-    truth.createIndex()
-    evaluation = COCOeval(truth, truth.loadRes(results), 'keypoints', SIGMAS)
-    evaluation.evaluate()
+        annotations.append(annotation(number, number, true, one['raw_ann_info']['area']))
+        results.append(result(number, one['pred_instances']['keypoints'][0]))
+    evaluation = evaluated(dataset(images, annotations), results)
     return [float(evaluation.ious[number, 1][0, 0]) for number in range(1, len(people) + 1)]
 
 

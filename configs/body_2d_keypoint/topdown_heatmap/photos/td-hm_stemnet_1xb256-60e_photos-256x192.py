@@ -11,6 +11,6 @@ model = dict(
         out_channels=17,
         deconv_out_channels=None,
         deconv_kernel_sizes=None,
-        decoder=dict(_base_.codec),
+        decoder=_base_.codec,
     ),
 )
