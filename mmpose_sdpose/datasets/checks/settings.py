@@ -305,7 +305,9 @@ def _metric_names(metric: dict[str, Any]) -> list[str] | None:
     kind, prefix = type_name(metric), metric.get('prefix')
     if kind in COCO_METRICS:
         crowd = metric.get('iou_type') == 'keypoints_crowd'
-        names, prefix = (_CROWD_NAMES if crowd else _COCO_NAMES), prefix or 'coco'
+        names, prefix = [*(_CROWD_NAMES if crowd else _COCO_NAMES)], prefix or 'coco'
+        if kind == 'CocoMetricWithInterval' and metric.get('bootstrap', 1):
+            names += ['AP_low', 'AP_high']
     elif kind in ('AUC', 'EPE', 'NME'):
         names = [kind]
     elif kind == 'PCKAccuracy':
