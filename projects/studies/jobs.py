@@ -57,8 +57,18 @@ class Job:
 
         Raises:
             FileNotFoundError: If it is not finished.
+            ValueError: If the file is damaged.
         """
-        return json.loads((self.folder / RESULT).read_text(encoding='utf-8'))
+        path = self.folder / RESULT
+        try:
+            result = json.loads(path.read_text(encoding='utf-8'))
+            if 'metrics' not in result:
+                raise ValueError('it has no metrics')
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f'{path} is damaged ({error}): remove it, and the run is done again'
+            ) from error
+        return result
 
     @property
     def done(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -83,11 +84,15 @@ class Study:
         known = {arm.name: arm for arm in self.arms}
         chosen: dict[str, Arm] = {}
 
-        def add(name: str) -> None:
+        def add(name: str, *needing: str) -> None:
             if name not in known:
                 raise ValueError(f'{self.name} has no run {name}; it has {", ".join(known)}')
+            if name in needing:
+                raise ValueError(
+                    f'runs of {self.name} need each other: {" -> ".join(needing)} -> {name}'
+                )
             for needed in known[name].needs:
-                add(needed)
+                add(needed, *needing, name)
             chosen[name] = known[name]
 
         for name in names or known:
@@ -122,8 +127,16 @@ def read_study(name: str) -> Study:
     try:
         arms = tuple(Arm(name=key, **value) for key, value in content['runs'].items())
         scales = {key: Scale(name=key, **value) for key, value in content['scales'].items()}
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         raise ValueError(f'{path}: {error}') from error
+    for arm in arms:
+        if not re.fullmatch(r'\w[\w.-]*', arm.name):
+            raise ValueError(
+                f'{path}: no run can be called {arm.name}: its folder bears that name, so it must be of '
+                'letters, digits, underscores, dots and hyphens'
+            )
+        if not isinstance(arm.options, dict):
+            raise ValueError(f'{path}: options of {arm.name} ({arm.options}) must be a dict')
     if START in content['runs']:
         raise ValueError(
             f'{path}: no run can be called {START}: backbones are first trained under that name'

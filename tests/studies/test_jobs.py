@@ -163,6 +163,17 @@ def test_a_metric_that_is_not_one_is_refused(metrics):
         metric(metrics, 'AP')
 
 
+@pytest.mark.parametrize('content', ['', '{}', '[]', '3'])
+def test_a_damaged_result_is_named(tmp_path, content):
+    job = list_jobs(study(arm('a')), SCALE, tmp_path, seeds=1)[0]
+    job.folder.mkdir(parents=True)
+    (job.folder / 'result.json').write_text(content)
+    with pytest.raises(
+        ValueError, match='result.json is damaged .*: remove it, and the run is done'
+    ):
+        job.result()
+
+
 def test_a_metric_that_may_be_absent():
     assert optional_metric({'lspet/AP': 0.1, 'lspet/PCK': 0.7}, 'PCK') == 0.7
     assert optional_metric({'coco/AP': 0.1}, 'PCK') is None

@@ -20,7 +20,7 @@ SCALES = [(name, scale) for name in study_files() for scale in read_study(name).
 def test_the_studies_are_there():
     names = [
         'across', 'backbones', 'backbones_heatmaps', 'cycles', 'distillation', 'outputs', 'peers',
-        'pretraining', 'recipe',
+        'pretraining', 'recipe', 'tokens',
     ]  # fmt: skip
     assert list(study_files()) == names
 
@@ -132,6 +132,11 @@ def test_a_name_that_is_not_there():
         ('run:bad', 'run:worse', 'made_up has no run worse'),
         ("label='later'", "lable='later'", 'lable'),
         ('good=', 'start=', 'no run can be called start'),
+        (
+            'runs = dict(',
+            "runs = dict(**{'../evil': dict(label='x', model='sdpose')}, ",
+            'called ../evil',
+        ),
     ],
 )
 def test_a_broken_file_is_refused(tmp_path, old, new, message):
@@ -147,3 +152,9 @@ def test_only_brings_what_is_needed():
     assert [one.name for one in whole.select(['c'])] == ['b', 'c']
     with pytest.raises(ValueError, match='no run d; it has a, b, c'):
         whole.select(['d'])
+
+
+def test_runs_that_need_each_other():
+    whole = study(an_arm('a', load_from='run:b'), an_arm('b', load_from='run:a'))
+    with pytest.raises(ValueError, match='need each other: a -> b -> a'):
+        whole.select(None)

@@ -112,6 +112,7 @@ photos = dict(
             config=f'td-simcc_rtmpose-t_distill-rtmpose-s_{lspet}',
             start=rtmpose_lspet['own_rtmpose_t']['start'],
         ),
+        thin_heatmaps=dict(first, length=1.5),
         wide_heatmaps=dict(config=heatmaps_lspet, length=1.5, options=wide),
         sdpose_long=dict(
             from_packaged,
