@@ -15,11 +15,21 @@ def check_counts(**counts: int) -> None:
         TypeError: If one is no whole number; True and False are none.
         ValueError: If one is below 1.
     """
-    for name, value in counts.items():
+    check_whole(1, **counts)
+
+
+def check_whole(least: int, /, **numbers: int) -> None:
+    """Whole numbers of at least ``least``.
+
+    Raises:
+        TypeError: If one is no whole number; True and False are none.
+        ValueError: If one is smaller.
+    """
+    for name, value in numbers.items():
         if not isinstance(value, Integral) or isinstance(value, bool):
             raise TypeError(f'{name} ({value!r}) must be a whole number')
-        if value < 1:
-            raise ValueError(f'{name} ({value}) must be at least 1')
+        if value < least:
+            raise ValueError(f'{name} ({value}) must be at least {least}')
 
 
 def check_sizes(**sizes: tuple[int, int]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import re
+import struct
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +30,11 @@ PACKAGED = 'mmpose_sdpose://'
 TRAINING_ONLY = ('head.loss_module.', 'head.score_loss.', 'head.between_cycles.')
 #: Weights under these names must have a place in the model; other entries of a file are left alone.
 _PARTS = ('backbone.', 'neck.', 'head.')
+#: What torch's reader raises, depending on where a file is damaged.
+_OF_DAMAGED_FILES = (
+    AssertionError, AttributeError, EOFError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
+    struct.error,
+)  # fmt: skip
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -50,8 +57,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
                 'was run: get the checkpoint from a source you trust, or save its state dict alone'
             ) from error
         raise ValueError(_broken(path, reason)) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what a seek beyond the end of a file cut short gives
+            raise
         raise ValueError(_broken(path, _first_sentence(error))) from error
+    except _OF_DAMAGED_FILES as error:
+        reason = _first_sentence(error) or type(error).__name__
+        raise ValueError(_broken(path, reason)) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint')
     return checkpoint

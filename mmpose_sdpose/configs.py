@@ -97,14 +97,24 @@ def load_config(path: str | Path) -> Config:
 
 
 def build_model(config: str | Path | Config) -> nn.Module:
-    """The model of a config (of a distillation: the student) from random weights, not from a URL."""
+    """The model of a config (of a distillation: the student) from random weights, not from a URL.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If it has no model, or one whose arguments do not fit.
+    """
     cfg = deepcopy(config) if isinstance(config, Config) else read_config(config)
+    if 'model' not in cfg:
+        raise ValueError(f'{cfg.filename or "the config"} has no model')
     model = cfg.model.get('student', cfg.model)
     if isinstance(model, str):
         return build_model(model)
     model.backbone.pop('init_cfg', None)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    return MODELS.build(model)
+    try:
+        return MODELS.build(model)
+    except TypeError as error:  # an argument that nobody knows, or of another type
+        raise ValueError(f'the model cannot be built: {error}') from error
 
 
 def input_size(config: str | Path) -> tuple[int, int]:

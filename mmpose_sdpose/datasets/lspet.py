@@ -120,9 +120,11 @@ def convert(
         OSError: If the folder is in use, or cannot be written.
     """
     count = len(archive.images)
+    if count < 2:
+        raise ValueError(f'{count} photo is too few: one to train on and one to test on are needed')
     if not 0 < test < count:
         raise ValueError(f'test ({test}) must be 1 to {count - 1}: there are {count} photos')
-    out = Path(out).absolute()
+    out = Path(out).resolve()  # a link to where there is room is followed
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f'{out} exists and is not empty: choose another folder')
     _check_joints(archive)
@@ -144,9 +146,14 @@ def convert(
             text = json.dumps(content, separators=(',', ':'))
             path = partial / 'annotations' / f'lspet_{split}.json'
             path.write_text(text, encoding='utf-8')
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
+        if out.exists():  # it may be somebody's current folder, or a drive of its own
+            for part in (
+                partial / 'images',
+                partial / 'annotations',
+            ):  # photos alone are no data set
+                shutil.move(part, out / part.name)
+        else:
+            partial.rename(out)
     return {
         split: sum(person is not None for _, person in entries) for split, entries in splits.items()
     }

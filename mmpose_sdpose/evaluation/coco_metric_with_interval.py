@@ -30,7 +30,8 @@ class CocoMetricWithInterval(CocoMetric):
         **kwargs: Arguments of ``CocoMetric``.
 
     Raises:
-        ValueError: If ``bootstrap`` is negative or ``level`` is not between 0 and 1.
+        TypeError, ValueError: If ``bootstrap``, ``level`` or ``seed`` is none, as of
+            :class:`PhotoBootstrap`.
 
     Examples:
         >>> test_evaluator = dict(
@@ -68,35 +69,65 @@ class MatchedPhotos:
     """What COCO's evaluation matched in each photo, from which AP of any draw of them follows.
 
     Args:
-        evaluation: After its ``evaluate()``, of one category.
+        evaluation: After its ``evaluate()``.
     """
 
     def __init__(self, evaluation: COCOeval) -> None:
         parameters = evaluation.params
-        count = len(parameters.imgIds)
-        start = parameters.areaRngLbl.index('all') * count
-        photos = [one for one in evaluation.evalImgs[start : start + count] if one is not None]
-        self.recalls = parameters.recThrs
-        most = parameters.maxDets[-1]
+        count, areas = len(parameters.imgIds), len(parameters.areaRngLbl)
+        # By category, then area, then photo.
+        matched = np.array(evaluation.evalImgs, object).reshape(-1, areas, count)
+        matched = matched[:, parameters.areaRngLbl.index('all')]
+        matched = matched[:, (matched != None).any(axis=0)]  # noqa: E711  of each element
+        self.count = matched.shape[1]
+        self.categories = [
+            _MatchedCategory(photos, parameters.recThrs, parameters.maxDets[-1])
+            for photos in matched
+            if any(photo is not None for photo in photos)
+        ]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def ap(self, times: np.ndarray) -> float:
+        """AP where each photo is there so many times: (photos,); 0 of nobody.
+
+        As COCO has it, the mean over the categories of which anybody is there.
+        """
+        there = [one.ap(times) for one in self.categories if (times @ one.people) > 0]
+        return float(np.mean(there)) if there else 0.0
+
+
+class _MatchedCategory:
+    """One category of it.
+
+    Args:
+        matched: Of each photo, None where it has nobody and nothing was predicted.
+        recalls: At which precision is read.
+        most: Predictions of a photo that count.
+    """
+
+    def __init__(self, matched: np.ndarray, recalls: np.ndarray, most: int) -> None:
+        self.recalls = recalls
+        places = [index for index, one in enumerate(matched) if one is not None]
+        photos = [matched[index] for index in places]
         scores = [np.asarray(one['dtScores'][:most], float) for one in photos]
         order = np.argsort(-np.concatenate(scores), kind='stable')
         #: Photo of each prediction, and whether it is right or wrong (thresholds, predictions).
-        self.photo = np.repeat(np.arange(len(photos)), [len(one) for one in scores])[order]
+        self.photo = np.repeat(places, [len(one) for one in scores])[order]
         matches = np.concatenate([one['dtMatches'][:, :most] for one in photos], axis=1)[:, order]
         ignored = np.concatenate([one['dtIgnore'][:, :most] for one in photos], axis=1)[:, order]
         self.right = (matches >= 0) & ~ignored.astype(bool)
         self.wrong = (matches < 0) & ~ignored.astype(bool)
         #: People of each photo that count.
-        self.people = np.array([np.count_nonzero(np.equal(one['gtIgnore'], 0)) for one in photos])
-
-    def __len__(self) -> int:
-        return len(self.people)
+        self.people = np.zeros(len(matched), int)
+        self.people[places] = [np.count_nonzero(np.equal(one['gtIgnore'], 0)) for one in photos]
 
     def ap(self, times: np.ndarray) -> float:
-        """AP where each photo is there so many times: (photos,); 0 of nobody."""
-        everyone = times @ self.people
-        if not everyone or not len(self.photo):
+        """AP where each photo is there so many times: (photos,), somebody among them."""
+        if not len(self.photo):
             return 0.0
+        everyone = times @ self.people
         drawn = times[self.photo]
         right = (self.right * drawn).cumsum(axis=1)
         wrong = (self.wrong * drawn).cumsum(axis=1)

@@ -34,8 +34,10 @@ class MeanOKS(BaseMetric):
         prefix: Put before the metrics' names.
 
     Raises:
-        ValueError: If ``bootstrap`` is negative or ``level`` is not between 0 and 1; from the
-            evaluation, if the samples come without annotations, as those of detected boxes do.
+        TypeError, ValueError: If ``bootstrap``, ``level`` or ``seed`` is none, as of
+            :class:`PhotoBootstrap`.
+        ValueError: From the evaluation, if the samples come without annotations, as those of detected
+            boxes do, or an annotation has keypoints that are no numbers.
 
     Examples:
         In a config, beside COCO's AP:
@@ -77,8 +79,15 @@ class MeanOKS(BaseMetric):
             labelled = true[:, 2] > 0
             if not labelled.any() or area <= 0:
                 continue
+            if not np.isfinite(true).all():
+                raise ValueError(
+                    f'annotation {annotation.get("id")} of image {sample["img_id"]} has keypoints that '
+                    'are no numbers (NaN or infinite): mend the annotation file'
+                )
             found = np.asarray(sample['pred_instances']['keypoints'][0], float)
             similarity = joint_similarity(found, true[:, :2], area, sigmas)
+            # A prediction that is no number is nowhere near; NaN marks what is not labelled.
+            similarity = np.where(np.isfinite(found).all(axis=-1), similarity, 0.0)
             self.results.append((sample['img_id'], area, np.where(labelled, similarity, np.nan)))
 
     def compute_metrics(self, results: list[tuple[int, float, np.ndarray]]) -> dict[str, float]:

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import check_positive, check_whole
+
+#: Draws that fit into memory; ten times fewer are more than enough.
+_MOST_DRAWS = 100_000
+
 
 @dataclass(frozen=True)
 class PhotoBootstrap:
@@ -15,7 +20,8 @@ class PhotoBootstrap:
         seed: Of the draws.
 
     Raises:
-        TypeError, ValueError: If ``draws`` is negative or ``level`` is not between 0 and 1.
+        TypeError: If ``draws`` or ``seed`` is no whole number, or ``level`` no number.
+        ValueError: If one is negative, ``draws`` above 100,000, or ``level`` not between 0 and 1.
     """
 
     draws: int
@@ -23,9 +29,11 @@ class PhotoBootstrap:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.draws < 0:
-            raise ValueError(f'bootstrap ({self.draws}) must be 0 or more')
-        if not 0 < self.level < 1:
+        check_whole(0, bootstrap=self.draws, seed=self.seed)
+        check_positive(level=self.level)
+        if self.draws > _MOST_DRAWS:
+            raise ValueError(f'bootstrap ({self.draws}) must be {_MOST_DRAWS:,} or less')
+        if self.level >= 1:
             raise ValueError(f'level ({self.level}) must be between 0 and 1')
 
     def times(self, photos: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from mmpose.registry import DATASETS
 from torch import Tensor
 
 from ..configs import read_config, read_metainfo
+from ..datasets.checks import check_data, raise_errors
 from ..datasets.coco_people import CocoPeople, read_image, to_sample
 from ..models.heads import innermost
 from .graph import ExportNotPossible
@@ -66,7 +67,14 @@ class InputMaker:
         """
         if Path(source).is_dir():
             return self._read_folder(Path(source), count, least)
-        settings = read_config(source).train_dataloader.dataset.copy()
+        config = read_config(source)
+        if 'dataset' not in (config.get('train_dataloader') or {}):
+            raise ExportNotPossible(
+                f'{source} has no train_dataloader.dataset: name a config with training data, or a '
+                'folder of images'
+            )
+        raise_errors(check_data(config, ['train']))
+        settings = config.train_dataloader.dataset.copy()
         # People of that data, through this model's pipeline.
         settings.pipeline = self.pipeline_config
         dataset = DATASETS.build(settings)

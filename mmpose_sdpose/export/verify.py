@@ -21,6 +21,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..datasets.checks import check_data, raise_errors
 from ..models.backbones import IdentityBackbone
 from ..models.heads import innermost
 from .graph import ExportNotPossible, OnnxSession
@@ -200,6 +201,10 @@ def read_test_data(config: Config) -> PeopleToTest:
     Raises:
         FileNotFoundError, ValueError: If the data is not there.
     """
+    missing = [name for name in ('test_dataloader', 'test_evaluator') if not config.get(name)]
+    if missing:
+        raise ValueError(f'there is nothing to evaluate on: the config has no {", ".join(missing)}')
+    raise_errors(check_data(config, ['test']))
     init_default_scope(config.get('default_scope', 'mmpose'))
     # In this process: small models wait for no worker, and the tool keeps the terminal.
     settings = dict(config.test_dataloader, num_workers=0, persistent_workers=False)

@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from sdpose_runtime.files import whole_file
+from sdpose_runtime.files import check_writable
 from sdpose_runtime.metadata_format import THRESHOLD
 
 
@@ -64,6 +64,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not np.isfinite(args.threshold):
         parser.error(f'--threshold {args.threshold} must be a number')
+    for name in ('int8', 'images'):
+        if getattr(args, name) == '':  # of a shell's variable that is not set
+            parser.error(f'--{name} is empty: name a folder or a config')
     if args.calibration_images < LEAST_IMAGES:
         parser.error(f'--calibration-images {args.calibration_images}: at least {LEAST_IMAGES}')
     return args
@@ -136,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     try:
         with _only_our_words():
-            _check_writable(args.out, args.force)
+            check_writable(args.out, args.force)
             data = _test_data(args)
             with console.status('') as status:
                 exported = export(request, lambda step: status.update(f'{step} ...'))
@@ -231,24 +234,6 @@ def _ap_table(scores: dict[str, float]) -> Table:
     for name, value in scores.items():
         table.add_row(name, f'{value:.4f}', f'{100 * (value - first):+.2f}')
     return table
-
-
-def _check_writable(path: Path, replace: bool) -> None:
-    """Before minutes of work: whether the file can be written where it is wanted.
-
-    Raises:
-        OSError: If not.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(f'{path} is a folder: name a file in it')
-    if path.exists() and not replace:
-        raise FileExistsError(f'{path} exists: choose another name, or say --force')
-    try:
-        with whole_file(path.with_name(f'.{path.name}.trial')):
-            pass
-        path.with_name(f'.{path.name}.trial').unlink()
-    except OSError as error:
-        raise OSError(f'{path} cannot be written: {error.strerror}') from error
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from sdpose_runtime.files import whole_file
+from sdpose_runtime.files import check_writable, whole_file
 
 COLUMNS = ('model', 'view', 'layer', 'share', 'even', 'times_even', 'radius', 'joints')
 
@@ -56,8 +56,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'{args.models[-1]} has no checkpoint: say CONFIG CHECKPOINT of each model')
     if args.people < 1:
         parser.error(f'--people ({args.people}) must be at least 1')
-    if args.csv is not None and args.csv.exists() and (args.csv.is_dir() or not args.force):
-        parser.error(f'{args.csv} exists: choose another name, or say --force for a file')
+    if not 0 < args.radius < float('inf'):
+        parser.error(f'--radius ({args.radius:g}) must be above 0')
+    try:
+        if args.csv is not None:
+            check_writable(args.csv, args.force)
+    except OSError as error:
+        parser.error(str(error))
     return args
 
 
@@ -71,13 +76,13 @@ def main(argv: list[str] | None = None) -> int:
                 if name in found:  # epoch_20.pth of another run
                     name = f'{Path(config).stem}, {checkpoint}'
                 found[name] = _measure(args, config, checkpoint, progress)
+        Console().print(_table(found, args.radius))
         if args.csv is not None:
             _write(args.csv, found, args.radius)
     except (OSError, ValueError, KeyError) as error:
         return fail('measure_attention', error)
     except KeyboardInterrupt:
         return fail('measure_attention', 'stopped; nothing was written', 130)
-    Console().print(_table(found, args.radius))
     return 0
 
 
@@ -87,7 +92,9 @@ def _measure(
     config = read_config(name)
     config.merge_from_dict(args.cfg_options)
     metainfo = read_metainfo(config)
-    config.test_dataloader.dataset.bbox_file = None
+    dataset = config.test_dataloader.dataset
+    for part in dataset.get('datasets', [dataset]):
+        part.bbox_file = None
     config.test_evaluator = []  # their file may be another, and nothing is compared
     raise_errors(check_data(config, ['test']))
     init_default_scope(config.get('default_scope', 'mmpose'))
@@ -109,7 +116,8 @@ def _people(config: Config, most: int, progress: Progress) -> Iterator[dict[str,
 def _rows(found: dict[str, list[AttentionShare]], radius: float) -> Iterator[tuple[str, ...]]:
     for model, shares in found.items():
         for one in shares:
-            numbers = f'{one.share:.4f}', f'{one.even:.4f}', f'{one.share / one.even:.2f}'
+            times = one.share / one.even if one.even else float('nan')
+            numbers = f'{one.share:.4f}', f'{one.even:.4f}', f'{times:.2f}'
             yield (model, one.view, str(one.layer), *numbers, f'{radius:g}', str(one.joints))
 
 

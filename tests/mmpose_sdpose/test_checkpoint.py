@@ -168,3 +168,16 @@ def test_averaged_weights_count_where_there_are_both():
     checkpoint = dict(state_dict=model.state_dict(), ema_state_dict=averaged)
     torch.testing.assert_close(dict(weights_in(checkpoint, 'x')), dict(model.state_dict()))
     assert judge(weights_in({**averaged, 'steps': torch.tensor(3)}, 'x'), model)
+
+
+@pytest.mark.parametrize('share', [0.02, 0.1, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize('old_format', [True, False])
+def test_files_cut_short_are_said_wherever_they_end(tmp_path, share, old_format):
+    whole, cut = tmp_path / 'whole.pth', tmp_path / 'cut.pth'
+    weights = dict(state_dict={f'layer{n}.weight': torch.ones(n, 3) for n in range(1, 20)})
+    torch.save(weights, whole, _use_new_zipfile_serialization=not old_format)
+    content = whole.read_bytes()
+    for length in {int(share * len(content)), int(share * len(content)) + 1, 51}:
+        cut.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r'cut.pth is truncated or no checkpoint \(.+\)'):
+            read_checkpoint(cut)

@@ -59,6 +59,15 @@ class TestAnnotations:
     def test_an_image_without_people(self, tmp_path):
         assert box_file(tmp_path, self.CONTENT)(frame('b.jpg')).corners.shape == (0, 4)
 
+    def test_boxes_outside_of_their_image_are_said(self, tmp_path, caplog):
+        outside = box(bbox=[500, 20, 30, 40])
+        found = box_file(tmp_path, annotations(box(), outside))(frame())
+        assert len(found.above(0)) == 1
+        assert (
+            'boxes.json: 1 of 2 boxes of a.jpg are empty or outside of the image, and left out'
+            in caplog.text
+        )
+
     def test_what_a_windows_editor_adds_in_front_is_read(self, tmp_path):
         (tmp_path / 'boxes.json').write_text(json.dumps(self.CONTENT), encoding='utf-8-sig')
         assert len(BoxFile(tmp_path / 'boxes.json')(frame())) == 2

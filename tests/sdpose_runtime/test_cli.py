@@ -253,6 +253,18 @@ class TestRefusals:
         )
         assert expected in error
 
+    @pytest.mark.parametrize('option', ['--out', '--boxes'])
+    def test_an_option_without_a_name(self, folder, capsys, monkeypatch, option):
+        monkeypatch.chdir(folder)
+        with pytest.raises(SystemExit):
+            run(folder, folder / 'images', option, '')
+        assert f'argument {option}: the name is empty' in capsys.readouterr().err
+
+    def test_a_folder_where_a_picture_is_to_go(self, folder, capsys):
+        (folder / 'out' / '001.png').mkdir(parents=True)
+        error = self.refused(folder, capsys, folder / 'images', '--force')
+        assert '001.png is a folder, where a file is to go' in error
+
     def test_an_input_without_a_name(self, folder, capsys, monkeypatch):
         """As from a variable that is not set: the current folder was not meant."""
         monkeypatch.chdir(folder / 'images')

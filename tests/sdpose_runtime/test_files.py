@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sdpose_runtime.files import PARTIAL_NAME, PartialFile, remove_leftovers, whole_file
+from sdpose_runtime.files import (
+    PARTIAL_NAME,
+    PartialFile,
+    check_writable,
+    remove_leftovers,
+    whole_file,
+)
 
 ROOT = Path(__file__).parents[2]
 needs_locks = pytest.mark.skipif(os.name != 'posix', reason='no locks of POSIX here')
@@ -103,6 +109,27 @@ def test_a_folder_is_refused_before_the_work(tmp_path):
     (tmp_path / 'a').mkdir()
     with pytest.raises(IsADirectoryError, match="Is a directory: '.*a'$"):
         PartialFile(tmp_path / 'a')
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='Windows has no named pipes')
+def test_a_pipe_or_device_is_never_replaced(tmp_path):
+    """As root ``--overwrite`` could replace /dev/null."""
+    os.mkfifo(tmp_path / 'a')
+    with pytest.raises(FileExistsError, match='a device or a pipe is there'):
+        PartialFile(tmp_path / 'a')
+    assert (tmp_path / 'a').is_fifo() and names(tmp_path) == ['a']
+
+
+def test_whether_a_file_can_be_written_is_known_before_the_work(tmp_path):
+    check_writable(tmp_path / 'new' / 'a', replace=False)
+    assert names(tmp_path / 'new') == []
+    (tmp_path / 'a').write_text('mine')
+    with pytest.raises(FileExistsError, match='a exists: choose another name, or say --force'):
+        check_writable(tmp_path / 'a', replace=False)
+    check_writable(tmp_path / 'a', replace=True)
+    with pytest.raises(OSError, match='b cannot be written: File exists'):
+        check_writable(tmp_path / 'a' / 'b', replace=True)
+    assert (tmp_path / 'a').read_text() == 'mine'
 
 
 def test_a_full_disk_names_the_file_that_was_wanted(tmp_path):

@@ -63,6 +63,13 @@ class TestCrops:
         np.testing.assert_allclose(crops.scales, [[100, 400 / 3], [75, 100]])
         np.testing.assert_allclose(crops.centers, [[40, 16], [5, 40]])
 
+    @pytest.mark.parametrize('shape', [(40000, 3, 3), (3, 32767, 3)])
+    def test_images_that_opencv_cannot_cut_from_are_refused(self, model, shape):
+        size = f'{shape[1]}x{shape[0]}'
+        with pytest.raises(ValueError, match=f'{size} pixels: .* less than 32767 pixels on a side'):
+            model(np.zeros(shape, np.uint8), [[0, 0, 3, 3]])
+        assert len(model(np.zeros((3, 32766, 3), np.uint8), [[0, 0, 3, 3]]).keypoints) == 1
+
     def test_bgr_models_get_bgr(self, model, image):
         rgb = model.crop(image, BOXES[:1]).inputs
         model.info = replace(model.info, bgr_to_rgb=False, mean=np.zeros(3), std=np.ones(3))

@@ -142,6 +142,17 @@ def test_no_video(tmp_path):
     assert frame.error == 'no video that OpenCV can read'
 
 
+def test_names_that_are_addresses_or_no_text_to_opencv(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / 'clip.avi', frames=2)
+    (tmp_path / 'clip.avi').rename('T12:30:00.avi')
+    assert [frame.error for frame in Video(Path('T12:30:00.avi')).frames()] == ['', '']
+    (frame,) = Video(Path('bad\udcff.avi')).frames()  # a byte that is no UTF-8, as Python reads it
+    assert frame.error == (
+        'the name is not UTF-8, which OpenCV needs of a video: rename file or folder'
+    )
+
+
 def test_a_video_without_frames_says_so(tmp_path, monkeypatch):
     write_clip(tmp_path / 'clip.avi')
     video = Video(tmp_path / 'clip.avi')

@@ -92,6 +92,19 @@ def test_frames_of_another_size_are_refused(video):
     assert len(read(video.path)) == 1
 
 
+def test_names_that_are_addresses_or_no_text_to_opencv(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with VideoOutput(Path('out:1/a.mp4')) as video:
+        video.write(IMAGE, 10.0)
+    assert len(read(tmp_path / 'out:1' / 'a.mp4')) == 1
+    with (
+        pytest.raises(OSError, match='the name is not UTF-8'),
+        VideoOutput(Path('\udcff.mp4')) as bad,
+    ):
+        bad.write(IMAGE, 10.0)
+    assert [path.name for path in tmp_path.iterdir()] == ['out:1']
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / 'out').write_text('a file')
     with pytest.raises(OSError), VideoOutput(tmp_path / 'out' / 'a.mp4') as video:

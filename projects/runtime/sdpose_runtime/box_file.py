@@ -143,6 +143,12 @@ class BoxFile:
         self._look_at_sizes(frame, listed, corners)
         if self.annotated:  # as MMPose reads annotations, but not detections
             corners = corners.clip(0, np.array([width - 1, height - 1] * 2, np.float32))
+            gone = int((corners[:, 2:] <= corners[:, :2]).any(axis=1).sum())
+            if gone:
+                logger.warning(
+                    '%s: %d of %d boxes of %s are empty or outside of the image, and left out',
+                    self.path, gone, len(corners), frame.name,
+                )  # fmt: skip
         return Boxes(corners, sides[:, 4])
 
     def _read_images(self, content: dict[str, Any]) -> None:

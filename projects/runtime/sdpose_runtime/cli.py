@@ -68,9 +68,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         'the first of them may stand a model, MODEL.onnx, as `mim run mmpose_sdpose export_onnx` writes '
         'it (default: the one that comes with the package)',
     )
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results go')
+    parser.add_argument(
+        '--out', type=_folder, required=True, metavar='DIR', help='where results go'
+    )
     parser.add_argument(
         '--boxes',
+        type=_named,
         default=WHOLE_IMAGE,
         metavar='FILE|whole-image|DETECTOR.onnx',
         help='where people are: COCO-style file (for images; people are its category "person", else its '
@@ -98,6 +101,17 @@ def split_model(names: Sequence[str]) -> tuple[str | None, list[str]]:
         second = names[is_model.index(True, 1)]
         raise ValueError(f'{second} is a model: one can be named, before the first input')
     return model, list(inputs)
+
+
+def _named(text: str) -> str:
+    """A name; an empty one is of a shell's variable that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError('the name is empty')
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(_named(text))
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -218,6 +232,9 @@ def _check_outputs(args: argparse.Namespace, sources: list[Source]) -> None:
     if there and not args.force:
         more = f' and {len(there) - 1} more' if len(there) > 1 else ''
         raise ValueError(f'{there[0]}{more} exists: --force writes over it')
+    folders = [path for path in there if path.is_dir()]
+    if folders:
+        raise ValueError(f'{folders[0]} is a folder, where a file is to go: name another --out')
 
 
 def _make_folder(folder: Path) -> None:

@@ -42,6 +42,30 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         raise
 
 
+def check_writable(path: str | Path, replace: bool, option: str = '--force') -> None:
+    """Before minutes of work: whether a file can be written where it is wanted.
+
+    Args:
+        path: The file; folders are made.
+        replace: Whether a file that is there may be replaced.
+        option: What allows it, for the message.
+
+    Raises:
+        OSError: If not.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(f'{path} is a folder: name a file in it')
+        if path.exists() and not replace:
+            raise FileExistsError(f'{path} exists: choose another name, or say {option}')
+        PartialFile(path).discard()
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(f'{path} cannot be written: {error.strerror}') from error
+
+
 class PartialFile:
     """A file that is being written, under a name of its own until it is whole.
 
@@ -138,7 +162,7 @@ def _check_name(path: Path) -> None:
     """Before the work rather than after it: whether a file can have this name.
 
     Raises:
-        OSError: If the name is too long or a folder's.
+        OSError: If the name is too long, or that of a folder, a device or a pipe.
     """
     try:
         mode = os.stat(path).st_mode
@@ -146,3 +170,5 @@ def _check_name(path: Path) -> None:
         return
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(errno.EEXIST, 'a device or a pipe is there, and no file', str(path))

@@ -22,6 +22,8 @@ from .people import People
 from .sessions import MOST_NUMBERS, check_outputs, image_input, open_session, run_session
 
 OUTPUTS = ('keypoints', 'scores')
+#: OpenCV's warpAffine takes shorter sides only.
+_LONGEST = 32767
 
 
 class Stopwatch:
@@ -247,13 +249,18 @@ def checked_image(image: np.ndarray) -> np.ndarray:
     """The image, if it is one.
 
     Raises:
-        ValueError: If it is not (H, W, 3) of uint8.
+        ValueError: If it is not (H, W, 3) of uint8, or too long for OpenCV.
     """
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         shape = getattr(image, 'shape', type(image).__name__)
         raise ValueError(f'an image must be an array (height, width, 3), not {shape}')
     if image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f'an image must hold uint8, not {image.dtype} of shape {image.shape}')
+    if max(image.shape[:2]) >= _LONGEST:
+        raise ValueError(
+            f'{image.shape[1]}x{image.shape[0]} pixels: OpenCV cuts people out of images of less than '
+            f'{_LONGEST} pixels on a side: make it smaller, or cut it into parts'
+        )
     return image
 
 

@@ -70,6 +70,15 @@ class Frame:
         return width, height
 
 
+def opencv_takes(path: Path | str | int) -> bool:
+    """Whether OpenCV can be asked for a video of this name: of one that is not UTF-8 it crashes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class ImageFile:
     """One image: a stream of one frame.
 
@@ -119,7 +128,8 @@ class Video:
         self.output_name = f'{Path(self.name).stem if has_suffix else self.name}.mp4'
         self.fps = DEFAULT_FPS
         self.count: int | None = None
-        self._source = source if isinstance(source, int) else str(source)
+        # A relative name with a colon would be an address to OpenCV.
+        self._source = source.absolute() if isinstance(source, Path) else source
         if self.path is not None:  # whoever answers live is asked when it is its turn
             self._open().release()
 
@@ -134,7 +144,8 @@ class Video:
             capture.release()
 
     def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(self._source)
+        source = self._source if isinstance(self._source, int) else str(self._source)
+        capture = cv2.VideoCapture(source) if opencv_takes(source) else cv2.VideoCapture()
         fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.fps = fps if 0 < fps < 1000 else DEFAULT_FPS  # 0, NaN or a time base: unknown
         known = 0 < count < 1e9 and not isinstance(self._source, int)
@@ -161,6 +172,8 @@ class Video:
             return 'there is no such camera'
         if self.path is None:
             return 'no stream that OpenCV can open there: is the address right, and does it answer?'
+        if not opencv_takes(self.path):
+            return 'the name is not UTF-8, which OpenCV needs of a video: rename file or folder'
         return 'no video that OpenCV can read'
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from .files import PartialFile
+from .sources import opencv_takes
 
 #: Frames that may wait to be encoded: enough to even out slow ones, few of them in memory.
 MOST_WAITING = 4
@@ -73,7 +74,13 @@ class VideoOutput:
             partial.discard()  # of a finished one nothing is there to discard
 
     def _open(self, size: tuple[int, int], fps: float) -> _Encoder:
-        partial = PartialFile(self.path, suffix=self.path.suffix)
+        path = self.path.absolute()  # a relative name with a colon would be an address to OpenCV
+        if not opencv_takes(path):
+            raise OSError(
+                f'no video can be written to {self.path}: the name is not UTF-8, which OpenCV needs '
+                'of a video; name another folder with --out, or rename the video'
+            )
+        partial = PartialFile(path, suffix=path.suffix)
         code = cv2.VideoWriter.fourcc(*'mp4v')
         writer = cv2.VideoWriter(str(partial.path), code, fps, size)
         if not writer.isOpened():

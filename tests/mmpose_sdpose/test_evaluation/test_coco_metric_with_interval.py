@@ -119,13 +119,38 @@ def test_ap_lies_within_its_interval(tmp_path):
     assert evaluate(tmp_path) == found  # the draws have a seed
 
 
+def test_of_several_categories_it_is_the_mean_of_each():
+    """As AP-10K's animals; in a draw without anybody of one, of the others."""
+    people, found = people_of(PHOTOS, CROWDED)
+    people['categories'].append(dict(id=2, name='dog'))
+    for one in [*people['annotations'], *found]:
+        one['category_id'] = 1 + one['image_id'] % 2
+    evaluation = evaluated(people, found)
+    evaluation.accumulate()
+    each = evaluation.eval['precision'][:, :, :, 0, -1].mean(axis=(0, 1))
+    photos = MatchedPhotos(evaluation)
+    assert len(each) == 2 and abs(each[0] - each[1]) > 0.1
+    assert photos.ap(np.ones(len(photos), int)) == pytest.approx(each.mean(), abs=1e-9)
+    of_first = np.array([0, 1, 0, 0])  # the second photo's person is of category 1
+    alone = evaluated(*people_of([PHOTOS[1]], [0.0]))
+    assert photos.ap(of_first) == pytest.approx(cocos_ap(alone), abs=1e-9)
+    assert photos.ap(np.zeros(len(photos), int)) == 0.0
+
+
 def test_without_draws_it_is_cocometric(tmp_path):
     assert {'coco/AP', 'coco/AR'} < set(evaluate(tmp_path, bootstrap=0))
     assert 'coco/AP_low' not in evaluate(tmp_path, bootstrap=0)
 
 
-@pytest.mark.parametrize('options', [dict(bootstrap=-1), dict(level=0.0), dict(level=1.5)])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(bootstrap=-1), dict(bootstrap=1e4), dict(bootstrap='50'), dict(bootstrap=True),
+        dict(bootstrap=10**10), dict(level=0.0), dict(level=1.5), dict(level=None), dict(seed=-1),
+        dict(seed=1.5), dict(seed=None),
+    ],
+)  # fmt: skip
 def test_numbers_that_make_no_interval_are_refused(tmp_path, options):
     (tmp_path / 'people.json').write_text(json.dumps(people_of(PHOTOS, CROWDED)[0]))
-    with pytest.raises(ValueError, match=f'{[*options][0]}'):
+    with pytest.raises((TypeError, ValueError), match=rf'{[*options][0]} \('):
         build(tmp_path / 'people.json', **options)

@@ -91,7 +91,23 @@ def test_who_cannot_be_compared_is_left_out_or_said():
         evaluate([detected])
 
 
-@pytest.mark.parametrize('options', [dict(bootstrap=-1), dict(level=1.0), dict(level=0)])
+def test_a_prediction_that_is_no_number_is_nowhere_near():
+    good, lost = person(1, 0.0), person(1, 0.0)
+    lost['pred_instances']['keypoints'][0, 1] = [np.nan, 5.0]
+    found = evaluate([lost])
+    assert found['oks/OKS'] == pytest.approx(2 / 3 * evaluate([good])['oks/OKS'])
+    broken = person(7, 0.0)
+    broken['raw_ann_info'] |= dict(id=12, keypoints=[float('nan'), 1, 2] * 3)
+    with pytest.raises(
+        ValueError, match='annotation 12 of image 7 has keypoints that are no numbers'
+    ):
+        evaluate([broken])
+
+
+@pytest.mark.parametrize(
+    'options',
+    [dict(bootstrap=-1), dict(bootstrap=10.5), dict(level=1.0), dict(level=0), dict(seed='x')],
+)
 def test_options_are_checked(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
+    with pytest.raises((TypeError, ValueError), match=next(iter(options))):
         MeanOKS(**options)

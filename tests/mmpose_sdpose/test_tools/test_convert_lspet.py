@@ -128,7 +128,7 @@ def test_real_photos_keep_the_annotators_joints(tmp_path, photos):
         ('half', '2 of 5 photos are missing or empty, the first is .*im00004.jpg'),
         ('broken', 'im00002.jpg is no readable image'),
         ('taken', 'out exists and is not empty'),
-        ('few', r'test \(2\) must be 1 to 0'),
+        ('few', '1 photo is too few: one to train on and one to test on are needed'),
     ],
 )
 def test_what_is_no_archive_is_said_in_one_sentence(fault, said, tmp_path, capsys):
@@ -177,6 +177,24 @@ def test_what_is_no_archive_is_said_in_one_sentence(fault, said, tmp_path, capsy
     assert re.search(rf'^convert_lspet: .*{said}', error, re.MULTILINE), error
     assert 'Traceback' not in error
     assert sorted(tmp_path.rglob('*')) == before, 'nothing is left behind'
+
+
+@pytest.mark.parametrize('place', ['empty folder', 'current folder', 'link', 'dangling link'])
+def test_where_a_folder_or_a_link_is_there(place, tmp_path, monkeypatch):
+    archive, out, real = make_archive(tmp_path / 'archive'), tmp_path / 'out', tmp_path / 'real'
+    if place.endswith('folder'):
+        real = out
+    if place != 'dangling link':
+        real.mkdir()
+    if place.endswith('link'):
+        out.symlink_to(real)
+    if place == 'current folder':
+        monkeypatch.chdir(out)
+    number = real.stat().st_ino if real.exists() else None
+    assert convert(archive, '.' if place == 'current folder' else out) == 0
+    assert number in (None, real.stat().st_ino), 'the folder is another one'
+    assert sorted(path.name for path in out.iterdir()) == ['annotations', 'images']
+    assert len([*(real / 'images').iterdir()]) == PHOTOS
 
 
 def test_a_disk_that_is_full_and_an_end_in_the_middle_leave_nothing(tmp_path, capsys, monkeypatch):

@@ -117,6 +117,7 @@ def bad_input(tmp_path, monkeypatch):
     whole = (tmp_path / 'other.pth').read_bytes()
     (tmp_path / 'torn.pth').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'a file').write_text('text')
+    (tmp_path / 'empty.py').write_text('')
     (tmp_path / 'few').mkdir()
     cv2.imwrite('few/1.png', np.zeros((128, 96, 3), np.uint8))
 
@@ -137,6 +138,15 @@ def bad_input(tmp_path, monkeypatch):
         ((CONFIG, WEIGHTS, 'x.onnx', '--images', 'nowhere'), 'no config nowhere'),
         ((CONFIG, WEIGHTS, 'x.onnx', '--evaluate', 'nowhere'), 'no config nowhere'),
         ((CONFIG, 'a file', 'x.onnx'), 'a file is truncated or no checkpoint'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--int8', CONFIG), 'annotation file not found: expected at'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--images', CONFIG), 'annotation file not found: expected at'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--evaluate'), 'annotation file not found: expected at'),
+        (('empty.py', WEIGHTS, 'x.onnx'), 'empty.py has no model'),
+        ((CONFIG, WEIGHTS, 'x.onnx', '--images', 'empty.py'), 'has no train_dataloader.dataset'),
+        (
+            (CONFIG, WEIGHTS, 'x.onnx', '--evaluate', 'empty.py'),
+            'no test_dataloader, test_evaluator',
+        ),
         ((CONFIG, WEIGHTS, 'other.pth'), 'other.pth exists: choose another name, or say --force'),
         ((CONFIG, WEIGHTS, 'few'), 'few is a folder: name a file in it'),
         ((CONFIG, WEIGHTS, 'a file/x.onnx'), 'a file/x.onnx cannot be written: File exists'),
@@ -172,6 +182,8 @@ def test_ctrl_c_ends_it_quietly(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     'options, message',
     [
+        (['--int8', ''], '--int8 is empty: name a folder or a config'),
+        (['--images', ''], '--images is empty: name a folder or a config'),
         (['--batch', '0'], '0 is neither dynamic nor a number from 1 on'),
         (['--batch', 'many'], 'many is neither dynamic nor a number'),
         (['--int8', 'x', '--fp16'], 'not allowed with'),

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import mmpose_sdpose
+from mmpose_sdpose.tools import measure_attention
 from mmpose_sdpose.tools.measure_attention import COLUMNS, main
 
 import cv2
@@ -68,9 +69,11 @@ def test_each_layer_of_each_cycle_and_model_is_a_row(tmp_path, options, capsys):
         ([CONFIG], 'has no checkpoint: say CONFIG CHECKPOINT of each model'),
         ([CONFIG, WEIGHTS, '--people', '0'], '--people (0) must be at least 1'),
         ([CONFIG, 'gone.pth'], 'measure_attention: '),
-        ([CONFIG, WEIGHTS, '--radius', '-1'], 'radius (-1.0) must be above 0'),
+        ([CONFIG, WEIGHTS, '--radius', '-1'], '--radius (-1) must be above 0'),
         (['absent', WEIGHTS], 'no config absent'),
-        ([CONFIG, WEIGHTS, '--csv', '.'], '. exists: choose another name, or say --force'),
+        ([CONFIG, WEIGHTS, '--csv', '.'], '. is a folder: name a file in it'),
+        ([CONFIG, WEIGHTS, '--csv', 'x' * 300], 'cannot be written: File name too long'),
+        ([CONFIG, WEIGHTS, '--csv', f'{__file__}/x.csv'], 'cannot be written: File exists'),
     ],
 )
 def test_what_cannot_be_measured_is_said(options, capsys, arguments, message):
@@ -90,6 +93,29 @@ def test_numbers_are_not_written_over_unasked(options, tmp_path, capsys):
         main([CONFIG, WEIGHTS, '--csv', str(path), *options])
     assert 'numbers.csv exists: choose another name' in capsys.readouterr().err
     assert path.read_text() == 'mine'
+
+
+def test_within_next_to_nothing_there_is_nothing(options, capsys):
+    assert main([CONFIG, WEIGHTS, '--people', '1', '--radius', '1e-9', *options]) == 0
+    assert 'nan' in capsys.readouterr().out
+
+
+def test_people_of_a_mixture(options, monkeypatch, tmp_path, capsys):
+    """A config whose test data is a CombinedDataset."""
+    config = 'td-hm_sdpose-n_limbs_1xb256-60e_photos-256x192'
+    people = dict(type='CocoDataset', ann_file=str(tmp_path / 'people.json'))
+    people['data_prefix'] = dict(img=str(tmp_path))
+    read = measure_attention.read_config
+
+    def with_people(name):
+        found = read(name)
+        found.test_dataloader.dataset.datasets = [people]
+        return found
+
+    monkeypatch.setattr(measure_attention, 'read_config', with_people)
+    weights = 'mmpose_sdpose://sdpose-n_photos-256x192.pth'
+    assert main([config, weights, '--people', '1']) == 0
+    assert 'cycle 1' in capsys.readouterr().out
 
 
 def test_data_that_are_not_there_are_said(options, tmp_path, capsys):
