@@ -146,12 +146,10 @@ def convert(
             text = json.dumps(content, separators=(',', ':'))
             path = partial / 'annotations' / f'lspet_{split}.json'
             path.write_text(text, encoding='utf-8')
-        if out.exists():  # it may be somebody's current folder, or a drive of its own
-            for part in (
-                partial / 'images',
-                partial / 'annotations',
-            ):  # photos alone are no data set
-                shutil.move(part, out / part.name)
+        if out.exists():
+            # It may be somebody's current folder, or a drive of its own. Photos alone are no data set.
+            for name in ('images', 'annotations'):
+                shutil.move(partial / name, out / name)
         else:
             partial.rename(out)
     return {
