@@ -78,12 +78,12 @@ class MatchedPhotos:
         # By category, then area, then photo.
         matched = np.array(evaluation.evalImgs, object).reshape(-1, areas, count)
         matched = matched[:, parameters.areaRngLbl.index('all')]
-        matched = matched[:, (matched != None).any(axis=0)]  # noqa: E711  of each element
+        there = matched != None  # noqa: E711  of each element
+        matched = matched[there.any(axis=1)][:, there.any(axis=0)]
         self.count = matched.shape[1]
         self.categories = [
             _MatchedCategory(photos, parameters.recThrs, parameters.maxDets[-1])
             for photos in matched
-            if any(photo is not None for photo in photos)
         ]
 
     def __len__(self) -> int:

@@ -56,8 +56,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'{args.models[-1]} has no checkpoint: say CONFIG CHECKPOINT of each model')
     if args.people < 1:
         parser.error(f'--people ({args.people}) must be at least 1')
-    if not 0 < args.radius < float('inf'):
-        parser.error(f'--radius ({args.radius:g}) must be above 0')
     try:
         if args.csv is not None:
             check_writable(args.csv, args.force)
@@ -126,7 +124,6 @@ def _write(path: Path, found: dict[str, list[AttentionShare]], radius: float) ->
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(COLUMNS)
     writer.writerows(_rows(found, radius))
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         file.write(text.getvalue().encode())
 

@@ -42,27 +42,23 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         raise
 
 
-def check_writable(path: str | Path, replace: bool, option: str = '--force') -> None:
+def check_writable(path: str | Path, replace: bool) -> None:
     """Before minutes of work: whether a file can be written where it is wanted.
 
     Args:
         path: The file; folders are made.
-        replace: Whether a file that is there may be replaced.
-        option: What allows it, for the message.
+        replace: Whether a file that is there may be replaced: ``--force``.
 
     Raises:
         OSError: If not.
     """
-    path = Path(path)
+    if os.path.isdir(path):  # which a name that no file can have is not
+        raise IsADirectoryError(f'{path} is a folder: name a file in it')
+    if os.path.exists(path) and not replace:
+        raise FileExistsError(f'{path} exists: choose another name, or say --force')
     try:
-        if path.is_dir():
-            raise IsADirectoryError(f'{path} is a folder: name a file in it')
-        if path.exists() and not replace:
-            raise FileExistsError(f'{path} exists: choose another name, or say {option}')
         PartialFile(path).discard()
     except OSError as error:
-        if error.errno is None:
-            raise
         raise OSError(f'{path} cannot be written: {error.strerror}') from error
 
 

@@ -129,7 +129,7 @@ class Video:
         self.fps = DEFAULT_FPS
         self.count: int | None = None
         # A relative name with a colon would be an address to OpenCV.
-        self._source = source.absolute() if isinstance(source, Path) else source
+        self._source = str(source.absolute()) if isinstance(source, Path) else source
         if self.path is not None:  # whoever answers live is asked when it is its turn
             self._open().release()
 
@@ -144,8 +144,8 @@ class Video:
             capture.release()
 
     def _open(self) -> cv2.VideoCapture:
-        source = self._source if isinstance(self._source, int) else str(self._source)
-        capture = cv2.VideoCapture(source) if opencv_takes(source) else cv2.VideoCapture()
+        takes = opencv_takes(self._source)
+        capture = cv2.VideoCapture(self._source) if takes else cv2.VideoCapture()
         fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.fps = fps if 0 < fps < 1000 else DEFAULT_FPS  # 0, NaN or a time base: unknown
         known = 0 < count < 1e9 and not isinstance(self._source, int)
@@ -172,7 +172,7 @@ class Video:
             return 'there is no such camera'
         if self.path is None:
             return 'no stream that OpenCV can open there: is the address right, and does it answer?'
-        if not opencv_takes(self.path):
+        if not opencv_takes(self._source):
             return 'the name is not UTF-8, which OpenCV needs of a video: rename file or folder'
         return 'no video that OpenCV can read'
 

@@ -69,7 +69,7 @@ def test_each_layer_of_each_cycle_and_model_is_a_row(tmp_path, options, capsys):
         ([CONFIG], 'has no checkpoint: say CONFIG CHECKPOINT of each model'),
         ([CONFIG, WEIGHTS, '--people', '0'], '--people (0) must be at least 1'),
         ([CONFIG, 'gone.pth'], 'measure_attention: '),
-        ([CONFIG, WEIGHTS, '--radius', '-1'], '--radius (-1) must be above 0'),
+        ([CONFIG, WEIGHTS, '--radius', '-1'], 'radius (-1.0) must be above 0'),
         (['absent', WEIGHTS], 'no config absent'),
         ([CONFIG, WEIGHTS, '--csv', '.'], '. is a folder: name a file in it'),
         ([CONFIG, WEIGHTS, '--csv', 'x' * 300], 'cannot be written: File name too long'),
