@@ -1,5 +1,5 @@
-# SDPose-N, which learns besides the labels from the heatmaps of its own backbone under a heatmap head, as
-# distributions over cells. The second part of the packaged weights' training.
+# SDPose-N, which learns besides the labels from the heatmaps of its own backbone under a heatmap head,
+# as distributions over cells. The second part of the packaged weights' training.
 _base_ = ['./td-hm_sdpose-n_1xb256-60e_photos-256x192.py']
 
 teacher = 'td-hm_res18-thin_1xb256-60e_photos-256x192'
