@@ -38,8 +38,10 @@ from .report import (
     plot_arms,
     plot_cost,
     protocol,
+    read_rows,
     rows_of,
     summarise,
+    with_earlier,
     write_rows,
 )
 from .runs import Event, run_jobs
@@ -111,6 +113,10 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
     CONSOLE.rule(f'{study.title}: {scale.name}')
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
     args.out.mkdir(parents=True, exist_ok=True)  # fails now if it cannot be
+    stem = args.out / f'{study.name}_{scale.name}'
+    table = stem.with_suffix('.csv')
+    if table.exists():
+        read_rows(table)  # fails now if it is none: its rows stay
     raise_errors(check_data(jobs[0].config, ['train', 'val']))
     floor = mean_pose(jobs[0])
     threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
@@ -128,7 +134,10 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
         machine=describe_machine(device, threads),
         command='python -m projects.studies ' + shlex.join(sys.argv[1:]),
     )
-    report(args.out / f'{study.name}_{scale.name}', study, scale, rows)
+    together = with_earlier(rows, table, study)
+    if len(together) > len(rows):
+        CONSOLE.print(f'{table} keeps {len(together) - len(rows)} of its rows, of earlier commands')
+    report(stem, study, scale, together)
     return 1 if failures else 0
 
 
@@ -209,7 +218,7 @@ def report(stem: Path, study: Study, scale: Scale, rows: pd.DataFrame) -> None:
         study.question,
         protocol(scale.about, rows),
         markdown_table(rows),
-        f'`{rows["command"].iloc[0]}`\n',
+        '\n'.join(f'`{command}`' for command in rows['command'].unique()) + '\n',
     ]
     text = '\n\n'.join(parts)
     with whole_file(stem.with_suffix('.md')) as file:

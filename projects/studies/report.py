@@ -96,8 +96,36 @@ def read_rows(path: Path) -> pd.DataFrame:
     empty = dict.fromkeys(_OPTIONAL, [''])
     rows = pd.read_csv(path, dtype=_OPTIONAL, keep_default_na=False, na_values=empty)
     if tuple(rows.columns) != COLUMNS:
-        raise ValueError(f'{path} has the columns {list(rows.columns)}, not those of a study')
+        raise ValueError(
+            f'{path} has the columns {list(rows.columns)}, not those of a study: move it away'
+        )
     return rows
+
+
+def with_earlier(rows: pd.DataFrame, path: Path, study: Study) -> pd.DataFrame:
+    """The rows, and of a file that an earlier command wrote those of runs and seeds that they lack.
+
+    Args:
+        rows: New rows.
+        path: The CSV file; it need not be there.
+        study: The study, whose order of runs is kept.
+
+    Raises:
+        ValueError: If the file is no study's.
+    """
+    if not path.exists():
+        return rows
+    earlier = read_rows(path)
+    new = set(zip(rows['run'], rows['seed']))
+    others = [place not in new for place in zip(earlier['run'], earlier['seed'])]
+    if not any(others):
+        return rows
+    order = {arm.name: index for index, arm in enumerate(study.arms)}
+    both = pd.concat([rows, earlier[others].astype(rows.dtypes.to_dict())])
+    places = both['run'].map(order).fillna(len(order))
+    return both.assign(place=places).sort_values(['place', 'run', 'seed'], ignore_index=True)[
+        list(COLUMNS)
+    ]
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
@@ -203,9 +231,9 @@ def protocol(about: str, rows: pd.DataFrame) -> str:
         + f'{row.steps} of {row.batch} images'
         for row in rows.itertuples()
     )
-    first = rows.iloc[0]
+    versions, machines = (' and '.join(rows[name].unique()) for name in ('torch', 'machine'))
     return (
-        f'{about}. Steps: {", ".join(steps)}; PyTorch {first["torch"]}; {first["machine"]}; '
+        f'{about}. Steps: {", ".join(steps)}; PyTorch {versions}; {machines}; '
         'AP after the last step. Differences are to the first run of a group.'
     )
 

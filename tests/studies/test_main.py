@@ -57,8 +57,16 @@ def test_a_study_with_a_run_that_fails(workspace):
     kept = [
         path.stat().st_mtime_ns for path in workspace.glob('out/micro/good-*/seed*/result.json')
     ]
-    again = study(workspace, 'made_up.py', '--only', 'good', '--threads', '1', '--out', 'out')
+    only = ('--only', 'good', '--seeds', '1', '--threads', '1', '--out', 'out')
+    again = study(workspace, 'made_up.py', *only)
     assert again.returncode == 0, again.stderr[-2000:]
+    assert 'out/made_up_micro.csv keeps 1 of its rows, of earlier commands' in again.stdout
+    with open(workspace / 'out/made_up_micro.csv', newline='') as file:
+        assert [row['seed'] for row in csv.DictReader(file)] == ['1', '2']
+    assert (workspace / 'out/made_up_micro.md').read_text().count(
+        '`python -m projects.studies'
+    ) == 2
+    again = study(workspace, 'made_up.py', *only, '--seeds', '2')
     assert '2 runs, 2 of them done before' in again.stdout
     assert len(kept) == 2
     assert kept == [
@@ -94,12 +102,15 @@ def test_the_mean_pose_of_crowdpose(photos, tmp_path):
         (['cycles', '--epochs', '0'], '--epochs (0) must be at least 1'),
         (['peers', '--epochs', '3'], 'studies: 1.5 epochs: choose --epochs so that each run'),
         (['cycles', '--scale', 'small'], 'make_synthpose --out data/synthpose-small'),
+        (['cycles', '--out', 'other'], 'other/cycles_micro.csv has the columns'),
     ],
 )
 def test_what_cannot_be_run_is_said(workspace, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(workspace)
     for name in ('a_file', 'a_file.py'):
         Path(name).write_text('study = (')
+    Path('other').mkdir(exist_ok=True)
+    Path('other/cycles_micro.csv').write_text('mine\n1\n')
     monkeypatch.setattr(sys, 'argv', ['studies', *arguments])
     assert exit_code() == 2
     assert message in capsys.readouterr().err

@@ -16,6 +16,7 @@ from projects.studies.report import (
     read_rows,
     rows_of,
     summarise,
+    with_earlier,
     write_rows,
 )
 from projects.studies.study import Arm, read_study
@@ -175,8 +176,24 @@ def test_rows_come_back_from_the_file(tmp_path):
     write_rows(ROWS, path)
     pd.testing.assert_frame_equal(read_rows(path), ROWS)
     path.write_text('a,b\n1,2\n')
-    with pytest.raises(ValueError, match='not those of a study'):
+    with pytest.raises(ValueError, match='not those of a study: move it away'):
         read_rows(path)
+
+
+def test_rows_of_an_earlier_command_stay_and_new_ones_take_the_place_of_the_same_run(tmp_path):
+    whole = replace(study(), arms=[arm(name) for name in ('base', 'same', 'better', 'worse')])
+    path = tmp_path / 'study.csv'
+    new = ROWS[ROWS['run'] == 'same'].assign(ap=0.5, command='another', torch='newer')
+    assert with_earlier(new, path, whole) is new, 'nothing is there'
+    write_rows(ROWS, path)
+    both = with_earlier(new, path, whole)
+    assert sorted(zip(both['run'], both['seed'])) == sorted(zip(ROWS['run'], ROWS['seed']))
+    assert list(both['run'].unique())[:4] == ['base', 'same', 'better', 'worse']
+    assert (both['ap'] == 0.5).tolist() == (both['run'] == 'same').tolist()
+    assert 'PyTorch x and newer; x; ' in protocol('about', both)
+    write_rows(both, path)
+    pd.testing.assert_frame_equal(read_rows(path), both)
+    assert with_earlier(both, path, whole) is both, 'each of them is new'
 
 
 def test_plots_are_written(tmp_path):
