@@ -119,7 +119,15 @@ def _batch(text: str) -> int | None:
         return None
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'{text} is neither dynamic nor a number from 1 on')
+    if int(text) > _MOST_IMAGES:
+        raise argparse.ArgumentTypeError(
+            f'{text} is more than {_MOST_IMAGES} images: take dynamic, for any number'
+        )
     return int(text)
+
+
+#: In one run: the graph is tried with as many, which must fit into memory.
+_MOST_IMAGES = 1024
 
 
 def main(argv: list[str] | None = None) -> int:

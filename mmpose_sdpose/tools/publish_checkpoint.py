@@ -12,8 +12,8 @@ import sys
 import mmpose_sdpose  # noqa: F401  lets MMEngine's checkpoints be read
 from mmpose_sdpose.checkpoint import (
     count_not_finite,
+    fetch_state_dict,
     list_unusable,
-    read_state_dict,
     unusable_weights,
     write_checkpoint,
 )
@@ -25,7 +25,7 @@ from torch import Tensor
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='publish_checkpoint', description=__doc__)
-    parser.add_argument('src', help='checkpoint of a training')
+    parser.add_argument('src', help='checkpoint of a training: a file or an address')
     parser.add_argument('dst', help='where to write; never overwritten unless --overwrite')
     parser.add_argument('--overwrite', action='store_true', help='replace DST if it exists')
     return parser.parse_args()
@@ -37,7 +37,7 @@ def publish(src: str) -> dict[str, Tensor]:
     Raises:
         FileNotFoundError, ValueError: If they cannot be read, or no model can use them.
     """
-    weights = read_state_dict(src)
+    weights = fetch_state_dict(src)
     if faults := list_unusable(weights):
         raise ValueError(unusable_weights(src, faults))
     halves = {name: value.half() for name, value in weights.items() if value.is_floating_point()}

@@ -230,6 +230,8 @@ class TestRefusals:
             (['--one-euro', '--min-cutoff', '0'], 'must be positive'),
             (['--one-euro', '--min-cutoff', 'nan'], 'must be positive'),
             (['--one-euro', '--beta', 'inf'], 'and all finite'),
+            (['--beta', '10'], '--beta: of the filter, which --one-euro turns on'),
+            (['--track', '--min-cutoff', '2', '--beta', '0'], '--min-cutoff and --beta: of the'),
             (['--threshold', 'nan'], 'threshold (nan) must be a number'),
             (['--threshold', 'inf'], 'threshold (inf) must be a number'),
             (['--box-threshold', 'nan'], 'box_threshold (nan) must be a number'),

@@ -66,6 +66,10 @@ def test_another_file_is_compared_with_the_first(tmp_path, capsys):
     ('content', 'message'),
     [
         ('{', 'is no keypoints.json of a video with --track: JSONDecodeError'),
+        (
+            '[{"frame": 0, "track_id": 1, "keypoints": ["1", "2", "0.9"]}]',
+            'is no keypoints.json of a video with --track: UFuncTypeError',
+        ),
         ('[{"frame": 1, "keypoints": []}]', "with --track: KeyError 'track_id'"),
         ('[]', 'nobody is in'),
         ('[{"frame": 1, "track_id": 1, "keypoints": [1, 2, 0.9]}]', 'no keypoint [0] reaches 0.3'),

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sdpose_runtime.sources import ImageFile, Video, open_sources
 
@@ -95,6 +96,29 @@ def test_an_image_that_is_not_there_or_may_not_be_read_says_so(tmp_path):
     if not os.access(tmp_path / 'c.jpg', os.R_OK):
         (frame,) = ImageFile(tmp_path / 'c.jpg').frames()
         assert 'Permission denied' in frame.error
+
+
+@pytest.mark.parametrize('name', ['a.tif', 'a.webp', 'a.png'])
+def test_of_several_pictures_in_a_file_the_first_is_used_and_that_is_said(tmp_path, caplog, name):
+    pictures = [Image.new('RGB', (30, 40), (value,) * 3) for value in (10, 100, 200)]
+    pictures[0].save(tmp_path / name, lossless=True)
+    (frame,) = ImageFile(tmp_path / name).frames()
+    assert (frame.pixels == 10).all() and not caplog.text
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], lossless=True)
+    (frame,) = ImageFile(tmp_path / name).frames()
+    assert (frame.pixels == 10).all()
+    assert f'{name} holds several pictures: the first is used' in caplog.text
+
+
+def test_an_image_of_floating_point_numbers_says_so(tmp_path):
+    pixels = np.random.default_rng(0).random((40, 30, 3))
+    assert cv2.imwrite(str(tmp_path / 'a.tif'), pixels.astype(np.float32))
+    (frame,) = ImageFile(tmp_path / 'a.tif').frames()
+    assert frame.image is None
+    assert 'its pixels are float32 numbers' in frame.error
+    assert cv2.imwrite(str(tmp_path / 'a.tif'), (pixels * 65535).astype(np.uint16))
+    (frame,) = ImageFile(tmp_path / 'a.tif').frames()
+    assert 100 < frame.pixels.mean() < 150
 
 
 def test_an_image_beyond_memory_says_so(tmp_path):

@@ -168,9 +168,9 @@ def _add_video_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument('--one-euro', action='store_true', help='smooth keypoints over time')
     group.add_argument(
-        '--min-cutoff', type=float, default=1.0, metavar='HZ', help='lower: steadier at rest'
+        '--min-cutoff', type=float, metavar='HZ', help='of --one-euro; lower: steadier at rest (1)'
     )
-    group.add_argument('--beta', type=float, default=10.0, help='higher: less lag in motion')
+    group.add_argument('--beta', type=float, help='of --one-euro; higher: less lag in motion (10)')
     group.add_argument('--max-frames', type=int, metavar='N', help='stop a video or camera there')
 
 
@@ -207,8 +207,7 @@ def _prepare(args: argparse.Namespace, sources: list[Source]) -> tuple[Run, Resu
         track=args.track,
         detect_every=args.detect_every,
         one_euro=args.one_euro,
-        min_cutoff=args.min_cutoff,
-        beta=args.beta,
+        **_filter_options(args),
     )
     pipeline = PosePipeline(model, boxes, options)
     folder = None if args.no_pictures else args.out
@@ -216,6 +215,16 @@ def _prepare(args: argparse.Namespace, sources: list[Source]) -> tuple[Run, Resu
     _make_folder(args.out)
     _say_unused(args, sources)
     return run, _open_results(args, boxes)
+
+
+def _filter_options(args: argparse.Namespace) -> dict[str, float]:
+    given = {
+        name: value for name in ('min_cutoff', 'beta') if (value := getattr(args, name)) is not None
+    }
+    if given and not args.one_euro:
+        options = ' and '.join(f'--{name.replace("_", "-")}' for name in given)
+        raise ValueError(f'{options}: of the filter, which --one-euro turns on')
+    return given
 
 
 def _open_results(args: argparse.Namespace, boxes: BoxSource) -> ResultFile | None:

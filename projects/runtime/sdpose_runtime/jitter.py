@@ -62,7 +62,7 @@ def read_poses(path: Path) -> Poses:
     """
     try:
         poses = {
-            (entry['frame'], entry['track_id']): np.reshape(entry['keypoints'], (-1, 3))
+            (entry['frame'], entry['track_id']): np.reshape(entry['keypoints'], (-1, 3)) + 0.0
             for entry in json.loads(path.read_bytes())
         }
     except (ValueError, TypeError, KeyError) as error:

@@ -101,9 +101,36 @@ class ImageFile:
             data = np.frombuffer(self.path.read_bytes(), np.uint8)
             error = 'no image that OpenCV can read' if len(data) else 'the file is empty'
             image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        except (OSError, MemoryError, cv2.error) as problem:
-            error = str(problem).strip() or type(problem).__name__
+            if image is not None:
+                self._check(data)
+        except (OSError, MemoryError, ValueError, cv2.error) as problem:
+            image, error = None, str(problem).strip() or type(problem).__name__
         yield Frame(self.name, image, error='' if image is not None else error, path=self.path)
+
+    def _check(self, data: np.ndarray) -> None:
+        """What OpenCV passes over in silence: further pictures of a file, and what floats mean.
+
+        Raises:
+            ValueError: If its pixels are floating-point numbers, which OpenCV would cut off.
+        """
+        head = data[:4096].tobytes()
+        several = head[12:16] == b'VP8X' and bool(head[20] & _ANIMATED) or b'acTL' in head
+        if head[:4] in _TIFF:
+            pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+            if pixels is not None and pixels.dtype.kind == 'f':
+                raise ValueError(
+                    f'its pixels are {pixels.dtype} numbers, of which nobody knows what is white: save '
+                    'it with 8 or 16 bits'
+                )
+            several = opencv_takes(self.path) and cv2.imcount(str(self.path.absolute())) > 1
+        if several:
+            logger.warning('%s holds several pictures: the first is used', self.name)
+
+
+#: A TIFF's first bytes, and those of a BigTIFF.
+_TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+#: Flag in a WebP's header.
+_ANIMATED = 2
 
 
 class Video:

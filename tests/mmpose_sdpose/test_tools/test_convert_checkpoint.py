@@ -72,6 +72,16 @@ def test_weights_of_distilpose_also_fit_the_config_that_distills_it(tmp_path, mo
     torch.testing.assert_close(converted, dict(official_model('distilpose_s').state_dict()))
 
 
+def test_packaged_weights_can_be_published_by_their_address(tmp_path, monkeypatch, capsys):
+    address, path = 'mmpose_sdpose://ladpose-n_photos-256x192.pth', tmp_path / 'mine.pth'
+    monkeypatch.setattr(sys, 'argv', ['publish_checkpoint', address, str(path)])
+    assert publish_checkpoint.main() == 0
+    assert read_checkpoint(path)['state_dict']
+    monkeypatch.setattr(sys, 'argv', ['publish_checkpoint', 'mmpose_sdpose://x.pth', str(path)])
+    assert publish_checkpoint.main() == 1
+    assert 'no weights mmpose_sdpose://x.pth: the package has ladpose-n' in capsys.readouterr().err
+
+
 def test_published_weights_are_the_trainings_in_half_precision(tmp_path, monkeypatch, capsys):
     weights = official_model('sdpose_t').state_dict()
     torch.save(dict(state_dict=weights, optimizer=dict(lr=1.0)), tmp_path / 'epoch.pth')

@@ -185,6 +185,7 @@ def test_ctrl_c_ends_it_quietly(tmp_path, monkeypatch, capsys):
         (['--int8', ''], '--int8 is empty: name a folder or a config'),
         (['--images', ''], '--images is empty: name a folder or a config'),
         (['--batch', '0'], '0 is neither dynamic nor a number from 1 on'),
+        (['--batch', '1000000000'], '1000000000 is more than 1024 images: take dynamic'),
         (['--batch', 'many'], 'many is neither dynamic nor a number'),
         (['--int8', 'x', '--fp16'], 'not allowed with'),
         (['--fp16', '--fp16-weights'], 'not allowed with'),
