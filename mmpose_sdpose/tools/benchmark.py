@@ -11,7 +11,6 @@ machine's own rate of matrix products, the limit, is measured among them.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -38,6 +37,8 @@ from mmpose_sdpose.tools.console import count, fail, progress_bar
 
 import torch
 from rich.console import Console
+
+from sdpose_runtime.files import check_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -220,9 +221,7 @@ def rows_before(args: argparse.Namespace) -> list[Row]:
     if args.csv is None:
         return []
     try:
-        args.csv.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(args.csv.parent, os.W_OK):
-            raise PermissionError(f'the folder {args.csv.parent} may not be written to')
+        check_writable(args.csv, True, args.models)
         there = args.append and args.csv.exists()
         return read_rows(args.csv, columns_of(args.scope)) if there else []
     except (OSError, ValueError) as error:

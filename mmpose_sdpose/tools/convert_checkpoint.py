@@ -18,6 +18,8 @@ from mmpose_sdpose.keypoint_weights import DATA_OF_KEYPOINTS
 from mmpose_sdpose.official_checkpoint import convert_state_dict, has_official_head
 from mmpose_sdpose.tools.console import fail
 
+from sdpose_runtime.files import refuse_input
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='convert_checkpoint', description=__doc__)
@@ -83,6 +85,7 @@ def _data(official: dict) -> str:
 def main() -> int:
     args = parse_args()
     try:
+        refuse_input(args.dst, [args.src])
         if Path(args.dst).exists() and not args.overwrite:
             raise FileExistsError(f'{args.dst} exists: choose another name, or say --overwrite')
         config, state_dict = convert(args.src, args.config)

@@ -147,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     try:
         with _only_our_words():
-            check_writable(args.out, args.force)
+            check_writable(args.out, args.force, [args.config, args.checkpoint])
             data = _test_data(args)
             with console.status('') as status:
                 exported = export(request, lambda step: status.update(f'{step} ...'))

@@ -58,7 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'--people ({args.people}) must be at least 1')
     try:
         if args.csv is not None:
-            check_writable(args.csv, args.force)
+            check_writable(args.csv, args.force, args.models)
     except OSError as error:
         parser.error(str(error))
     return args
@@ -72,7 +72,9 @@ def main(argv: list[str] | None = None) -> int:
             for config, checkpoint in zip(args.models[::2], args.models[1::2]):
                 name = f'{Path(config).stem}, {Path(checkpoint).stem}'
                 if name in found:  # epoch_20.pth of another run
-                    name = f'{Path(config).stem}, {checkpoint}'
+                    name = f'{config}, {checkpoint}'
+                if name in found:
+                    raise ValueError(f'{config} {checkpoint} is named twice')
                 found[name] = _measure(args, config, checkpoint, progress)
         Console().print(_table(found, args.radius))
         if args.csv is not None:

@@ -24,6 +24,8 @@ import mmpose
 from mmengine.config import Config
 from rich.console import Console
 
+from sdpose_runtime.files import check_writable
+
 #: Every run through these tools has them, also with a config of MMPose's own.
 HOOKS = ('CheckDataHook', 'CheckpointGuardHook', 'CheckFiniteHook')
 
@@ -54,6 +56,8 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
             _resume_or_start(cfg, start)
         if 'train' in stages and _is_first_process():
             refuse_to_replace(cfg)  # before the folder's config is
+        if cfg.get('work_dir') and _is_first_process():
+            check_writable(Path(cfg.work_dir, 'last_checkpoint'), True)
         _check(cfg, stages)
         return cfg
 
@@ -85,10 +89,10 @@ def _reads_config(error: Exception) -> bool:
 
 def _is_meant(error: Exception) -> bool:
     """Whether this package raised it, to say what the user is to do: no traceback says more."""
-    if not isinstance(error, (OSError, ValueError, FloatingPointError)):
+    if not isinstance(error, (OSError, TypeError, ValueError, FloatingPointError)):
         return False
     *_, (frame, _) = walk_tb(error.__traceback__)
-    return frame.f_globals.get('__name__', '').startswith('mmpose_sdpose.')
+    return frame.f_globals.get('__name__', '').startswith(('mmpose_sdpose.', 'sdpose_runtime.'))
 
 
 def _check(cfg: Config, stages: Sequence[str]) -> None:

@@ -22,6 +22,8 @@ from mmpose_sdpose.tools.console import fail
 import torch
 from torch import Tensor
 
+from sdpose_runtime.files import refuse_input
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='publish_checkpoint', description=__doc__)
@@ -50,6 +52,7 @@ def publish(src: str) -> dict[str, Tensor]:
 def main() -> int:
     args = parse_args()
     try:
+        refuse_input(args.dst, [args.src])
         weights = publish(args.src)
         write_checkpoint(dict(state_dict=weights), args.dst, args.overwrite)
     except (OSError, ValueError) as error:

@@ -267,6 +267,16 @@ class TestRefusals:
         error = self.refused(folder, capsys, folder / 'images', '--force')
         assert '001.png is a folder, where a file is to go' in error
 
+    def test_results_do_not_take_the_place_of_the_boxes(self, folder, capsys):
+        boxes = folder / 'out' / 'keypoints.json'
+        boxes.parent.mkdir()
+        boxes.write_text('[{"image_id": 1, "bbox": [0, 0, 9, 9]}]')
+        error = self.refused(
+            folder, capsys, folder / 'images', '--boxes', boxes, '--json', '--force'
+        )
+        assert 'keypoints.json is an input and would be lost' in error
+        assert boxes.read_text().startswith('[{')
+
     def test_an_input_without_a_name(self, folder, capsys, monkeypatch):
         """As from a variable that is not set: the current folder was not meant."""
         monkeypatch.chdir(folder / 'images')

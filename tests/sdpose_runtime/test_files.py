@@ -129,6 +129,10 @@ def test_whether_a_file_can_be_written_is_known_before_the_work(tmp_path):
     check_writable(tmp_path / 'a', replace=True)
     with pytest.raises(OSError, match='b cannot be written: File exists'):
         check_writable(tmp_path / 'a' / 'b', replace=True)
+    (tmp_path / 'link').symlink_to('a')
+    for path in ('a', 'link'):
+        with pytest.raises(FileExistsError, match=f'{path} is an input and would be lost: choose'):
+            check_writable(tmp_path / path, True, ['mmpose_sdpose://x.pth', tmp_path / 'a'])
     assert (tmp_path / 'a').read_text() == 'mine'
 
 

@@ -221,7 +221,7 @@ def _check_batch(
     shares = (is_mixture and dataset.get('sample_ratio_factor')) or [1] * len(leaves)
     try:
         counts = [round(share * _count(leaf)) for share, leaf in zip(shares, leaves)]
-    except (OSError, WrongFile, TypeError):
+    except (OSError, WrongFile, TypeError, ValueError, OverflowError):
         return  # that was said
     if is_mixture and 0 in counts:
         index = counts.index(0)

@@ -7,7 +7,7 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import CheckpointLoader, Runner
 from mmpose.registry import HOOKS
 from torch import Tensor
@@ -102,6 +102,8 @@ class CheckpointGuardHook(Hook):
             _check_state(checkpoint, source)
             if 'optimizer' not in checkpoint:
                 runner.logger.warning(f'{source} has no state of an optimizer: it begins anew')
+            else:
+                _check_optimizer(checkpoint['optimizer'], runner.optim_wrapper, source)
         keep_state_alone(checkpoint, runner.message_hub.runtime_info, _checkpoint_folder(runner))
 
     def before_train(self, runner: Runner) -> None:
@@ -109,6 +111,27 @@ class CheckpointGuardHook(Hook):
         wrapper = runner.optim_wrapper
         for one in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
             _lay_out_like_weights(one.optimizer)
+
+
+def _check_optimizer(state: dict, wrapper: OptimWrapper | OptimWrapperDict, source: str) -> None:
+    """Whether the optimizer's state is of the kind that the config names.
+
+    Raises:
+        ValueError: If it is of another.
+    """
+    saved = state.get('param_groups')
+    if not saved or isinstance(wrapper, OptimWrapperDict):
+        return
+    optimizer = wrapper.optimizer
+    groups = optimizer.param_groups
+    # Others come and go with torch's versions.
+    differ = [key for key in ('betas', 'momentum') if (key in saved[0]) != (key in groups[0])]
+    if differ or len(saved) != len(groups):
+        raise ValueError(
+            f'{source} is of a training with another optimizer than '
+            f'{type(optimizer).__name__}: to begin with its weights alone, say load_from={source} '
+            'instead of --resume'
+        )
 
 
 def _lay_out_like_weights(optimizer: Optimizer) -> None:

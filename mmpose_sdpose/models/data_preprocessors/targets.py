@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel, UDPHeatmap
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
+from ...arguments import check_positive
 from ..layers import constants
 
 #: (keypoints (B, K, 2) in pixels of the input, visible (B, K)) -> targets by name, each (B, K, ...).
@@ -24,9 +26,11 @@ def target_encoder(codec: dict) -> Encoder:
             ``RegressionLabel``.
 
     Raises:
-        ValueError: For another codec.
+        ValueError: For another codec, or a sigma that is not above 0.
     """
     built = KEYPOINT_CODECS.build(codec)
+    for sigma in np.ravel(getattr(built, 'sigma', ())):
+        check_positive(sigma=float(sigma))
     if isinstance(built, MSRAHeatmap) and built.unbiased:
         return lambda points, visible: _whole_heatmaps(built, points, visible)
     if isinstance(built, MSRAHeatmap) or (

@@ -13,7 +13,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...arguments import near
+from ...arguments import check_weights, near
 from ..heads.token_head import keypoint_weights
 from .registries import all_quantities, find_quantity
 from .sides import Request, Side
@@ -164,6 +164,8 @@ def _check_options(
 
 def _build(name: str, config: dict[str, Any]) -> nn.Module:
     try:
+        if 'loss_weight' in config:  # which MMPose's losses take as it is
+            check_weights(loss_weight=config['loss_weight'])
         loss = MODELS.build(config)
     except (TypeError, ValueError) as error:
         raise type(error)(f'losses.{name}: {error}') from error

@@ -16,6 +16,7 @@ import cv2
 from .box_file import BoxFile
 from .boxes import BoxSource, WholeImage
 from .detector import INPUT_STYLES, Detector
+from .files import refuse_input
 from .outputs import ResultFile, planned_outputs
 from .pipeline import DETECT_EVERY, PipelineOptions, PosePipeline
 from .pose_model import PoseModel
@@ -241,6 +242,8 @@ def _check_outputs(args: argparse.Namespace, sources: list[Source]) -> None:
     if there and not args.force:
         more = f' and {len(there) - 1} more' if len(there) > 1 else ''
         raise ValueError(f'{there[0]}{more} exists: --force writes over it')
+    for path in there:
+        refuse_input(path, [args.boxes, *([] if args.model is None else [args.model])])
     folders = [path for path in there if path.is_dir()]
     if folders:
         raise ValueError(f'{folders[0]} is a folder, where a file is to go: name another --out')

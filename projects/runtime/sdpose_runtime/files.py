@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
@@ -42,16 +42,33 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         raise
 
 
-def check_writable(path: str | Path, replace: bool) -> None:
+def refuse_input(path: str | Path, inputs: Iterable[str | Path]) -> None:
+    """No output takes the place of what it is made from, also where files may be replaced.
+
+    Args:
+        path: The output.
+        inputs: Files, or names that are none.
+
+    Raises:
+        OSError: If it would.
+    """
+    resolved = os.path.realpath(path)
+    if any(os.path.realpath(one) == resolved for one in inputs):
+        raise FileExistsError(f'{path} is an input and would be lost: choose another name')
+
+
+def check_writable(path: str | Path, replace: bool, inputs: Iterable[str | Path] = ()) -> None:
     """Before minutes of work: whether a file can be written where it is wanted.
 
     Args:
         path: The file; folders are made.
         replace: Whether a file that is there may be replaced: ``--force``.
+        inputs: What it is made from: none of it is replaced.
 
     Raises:
         OSError: If not.
     """
+    refuse_input(path, inputs)
     if os.path.isdir(path):  # which a name that no file can have is not
         raise IsADirectoryError(f'{path} is a folder: name a file in it')
     if os.path.exists(path) and not replace:

@@ -138,3 +138,17 @@ def test_what_cannot_be_resumed_is_named(change, why, tmp_path):
     )
     with pytest.raises(ValueError, match=f'changed.pth.*{why}'):
         runner.train()
+
+
+def test_a_training_with_another_optimizer_is_not_resumed(tmp_path):
+    small_runner(tmp_path / 'first', GUARD, SCORES[:2]).train()
+    checkpoint = read_checkpoint(tmp_path / 'first/epoch_2.pth')
+    for group in checkpoint['optimizer']['param_groups']:
+        del group['betas']  # as of SGD
+        group['momentum'] = 0.9
+    torch.save(checkpoint, tmp_path / 'other.pth')
+    runner = small_runner(
+        tmp_path / 'second', GUARD, SCORES, resume=True, load_from=str(tmp_path / 'other.pth')
+    )
+    with pytest.raises(ValueError, match='is of a training with another optimizer than'):
+        runner.train()

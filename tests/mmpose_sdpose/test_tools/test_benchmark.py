@@ -59,6 +59,11 @@ def test_an_existing_csv_is_kept_unless_told(tool, tmp_path, capsys):
     assert tool(SMALL, *QUICK, '--csv', path, '--append') == 1
     assert 'it has other columns' in capsys.readouterr().err
     assert path.read_text() == 'mine'
+    assert tool(path, *QUICK, '--csv', path, '--force') == 1
+    assert 'a.csv is an input and would be lost' in capsys.readouterr().err
+    assert tool(SMALL, *QUICK, '--csv', tmp_path, '--force') == 1
+    assert 'is a folder: name a file in it' in capsys.readouterr().err
+    assert path.read_text() == 'mine'
     assert tool(SMALL, *QUICK, '--csv', path, '--force') == 0
     assert path.read_text().startswith(','.join(COLUMNS))
 

@@ -97,6 +97,17 @@ def test_published_weights_are_the_trainings_in_half_precision(tmp_path, monkeyp
     assert 'small.pth exists' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('tool', [publish_checkpoint, convert_checkpoint])
+def test_a_checkpoint_never_takes_its_own_place(tmp_path, monkeypatch, capsys, tool):
+    path = tmp_path / 'epoch.pth'
+    torch.save(dict(state_dict=official_model('sdpose_t').state_dict()), path)
+    before = path.read_bytes()
+    monkeypatch.setattr(sys, 'argv', ['tool', str(path), f'{tmp_path}/./epoch.pth', '--overwrite'])
+    assert tool.main() == 1
+    assert 'epoch.pth is an input and would be lost' in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 def test_what_half_precision_cannot_hold_stays_as_it_is(tmp_path, monkeypatch, capsys):
     weights = dict(a=torch.tensor([1.0, 7e4]), b=torch.tensor([1.0, 6e4]), n=torch.tensor(3))
     torch.save(dict(state_dict=weights), tmp_path / 'epoch.pth')

@@ -135,9 +135,13 @@ def test_two_checkpoints_of_one_name_are_two_models(options, tmp_path):
         rows += [CONFIG, str(tmp_path / folder / 'epoch_1.pth')]
     path = tmp_path / 'numbers.csv'
     path.write_text('old')
+    with pytest.raises(SystemExit):
+        main([*rows, '--csv', rows[-1], '--force', *options])
+    assert Path(rows[-1]).read_bytes() == packaged.read_bytes()
     assert main([*rows, '--csv', str(path), '--force', '--people', '1', *options]) == 0
     with path.open() as file:
         models = [row['model'] for row in csv.DictReader(file)]
+    assert main([*rows, *rows[-2:], '--people', '1', *options]) == 1, 'one of them is named twice'
     second = f'{CONFIG}, {tmp_path}/second/epoch_1.pth'
     assert (
         set(models) == {f'{CONFIG}, epoch_1', second} and models.count(second) == len(models) // 2

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+from mmpose_sdpose.arguments import check_flags
 from mmpose_sdpose.checkpoint import read_checkpoint
 from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.tools import mmpose_script
@@ -142,8 +143,17 @@ def test_what_is_said_on_purpose_comes_without_traceback(root, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert start(lambda cfg: read_checkpoint('refused.pth')) == 1
     assert capsys.readouterr().err == 'train: no checkpoint at refused.pth\n'
+    assert start(lambda cfg: check_flags(capture=1)) == 1
+    assert capsys.readouterr().err == 'train: capture (1) must be True or False\n'
     with pytest.raises(ValueError, match='of somebody else'):
         start(mistake)
+
+
+def test_a_work_dir_that_is_none_is_said_before_anything_is_read(run, tmp_path, capsys):
+    (tmp_path / 'taken').write_text('mine')
+    assert train(run, '--work-dir', 'taken/w') == 1
+    assert 'taken/w/last_checkpoint cannot be written: Not a directory' in capsys.readouterr().err
+    assert (tmp_path / 'taken').read_text() == 'mine'
 
 
 @pytest.mark.parametrize(

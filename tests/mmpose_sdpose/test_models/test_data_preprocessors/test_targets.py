@@ -56,3 +56,9 @@ def test_targets_of_a_batch_are_the_codecs(name):
 def test_other_codecs_are_refused(codec):
     with pytest.raises(ValueError, match='has no targets here; there are MSRAHeatmap'):
         target_encoder(codec)
+
+
+@pytest.mark.parametrize('name, sigma', [('heatmap', 0), ('udp', -1), ('simcc', (2.0, 0.0))])
+def test_a_sigma_that_leaves_nothing_is_refused(name, sigma):
+    with pytest.raises(ValueError, match=r'sigma \(.*\) must be above 0'):
+        target_encoder(dict(CODECS[name], sigma=sigma))

@@ -54,6 +54,16 @@ def nothing_at_all(side):
     [
         (
             'coordinates',
+            dict(COORDINATES, loss_weight=-1.0),
+            r'losses.coordinates: loss_weight \(-1.0\) must not be negative',
+        ),
+        (
+            'coordinates',
+            dict(COORDINATES, loss_weight='abc'),
+            r"losses.coordinates: loss_weight \('abc'\) must be a number",
+        ),
+        (
+            'coordinates',
             dict(type='SmoothL1Loss', use_target_weigh=True),
             "losses.coordinates: a SmoothL1Loss has no option 'use_target_weigh'; did you mean use_t",
         ),
