@@ -15,7 +15,7 @@ from mmpose.registry import DATASETS
 from ...checkpoint import PACKAGED, fetch_state_dict, list_unusable, unusable_weights
 from .annotations import Annotations, WrongFile, read_annotations
 from .detections import read_detections
-from .findings import Finding, short, some
+from .findings import Finding, is_positive, short, some
 from .ground_truth import check_truth
 from .images import check_images
 from .mixtures import check_mixture
@@ -23,8 +23,10 @@ from .people import describe_categories, describe_nobody, describe_people
 from .person_crops import check_person_crops
 from .settings import (
     COCO_METRICS,
+    check_loader,
     check_metainfo,
     check_model,
+    check_run,
     check_save_best,
     count_keypoints,
     inner_datasets,
@@ -64,6 +66,10 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
         findings += check_person_crops(*student_of(cfg.model), with_data)
     if 'val' in datasets and 'train' in datasets:
         findings += check_save_best(cfg, metrics_of(cfg, 'val'))
+    if 'train' in stages and 'train' in datasets:
+        findings += check_run(cfg)
+    for stage in datasets:
+        findings += check_loader(loaders[stage], f'{stage}_dataloader')
     source = cfg.get('data_source')
     origin = f'; the data comes from {source}' if source else ''
     for stage, dataset in datasets.items():
@@ -230,7 +236,8 @@ def _check_batch(
             f'{shares[index]}, less than one',
             fatal=False,
         )
-    if loader.get('drop_last') and sum(counts) < loader.get('batch_size', 1):
+    size = loader.get('batch_size', 1)
+    if loader.get('drop_last') and is_positive(size) and sum(counts) < size:
         yield Finding(
             f'{place} drops incomplete batches (drop_last), and its {sum(counts)} people do not fill '
             f'one of {loader["batch_size"]}: nothing would be done'

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmpose.registry import DATASETS
 
 from ...configs import read_config
-from .findings import Finding, some
+from .findings import Finding, is_positive, is_whole, some
 
 #: Fields of a codec that decide what a target is; others only decide how one is read.
 _OF_TARGETS = (
@@ -278,6 +278,33 @@ def _check_names(metainfo: dict[str, Any], place: str) -> Iterator[Finding]:
     unknown = sorted(set(links) - set(swaps))
     if unknown:
         yield Finding(f'skeleton_info of {place} links {some(unknown)}, no keypoints of it')
+
+
+def check_run(cfg: Config) -> Iterator[Finding]:
+    """Whether a training is set up so that it can begin, and its weights have one average at most."""
+    hooks = [hook for hook in cfg.get('custom_hooks') or [] if isinstance(hook, dict)]
+    averages = sum(type_name(hook) == 'EMAHook' for hook in hooks)
+    if averages > 1:
+        yield Finding(
+            f'custom_hooks has {averages} EMAHooks, which would exchange their averages: keep one, put '
+            'in the place of that of the base config'
+        )
+    interval = (cfg.get('train_cfg') or {}).get('val_interval', 1)
+    if not is_positive(interval) or not is_whole(interval):
+        yield Finding(f'train_cfg.val_interval ({interval!r}) must be a whole number from 1 on')
+
+
+def check_loader(loader: dict[str, Any], place: str) -> Iterator[Finding]:
+    """Whether a loader's numbers are some that torch takes."""
+    for name, least in (('batch_size', 1), ('num_workers', 0)):
+        value = loader.get(name, least)
+        if not is_whole(value) or value < least:
+            yield Finding(f'{place}.{name} ({value!r}) must be a whole number from {least} on')
+    if loader.get('persistent_workers') and not loader.get('num_workers'):
+        yield Finding(
+            f'{place}.num_workers is 0, and persistent_workers=True keeps workers: set '
+            f'{place}.persistent_workers=False, too'
+        )
 
 
 def check_save_best(cfg: Config, metrics: Sequence[dict[str, Any]]) -> Iterator[Finding]:

@@ -412,6 +412,41 @@ def test_too_few_people_for_a_batch_are_named(root):
     assert errors(cfg) == ''
 
 
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (dict(batch_size=0), 'train_dataloader.batch_size (0) must be a whole number from 1 on'),
+        (dict(batch_size='abc', drop_last=True), "batch_size ('abc') must be a whole number"),
+        (dict(batch_size=2.5), 'batch_size (2.5) must be a whole number'),
+        (dict(num_workers=-1), 'train_dataloader.num_workers (-1) must be a whole number from 0'),
+        (
+            dict(num_workers=0, persistent_workers=True),
+            'set train_dataloader.persistent_workers=False, too',
+        ),
+    ],
+)
+def test_a_loader_that_torch_would_refuse_is_named(root, options, said):
+    cfg = config(root)
+    cfg.train_dataloader.update(options)
+    assert said in errors(cfg)
+
+
+def test_two_averages_of_the_weights_are_refused(root):
+    cfg = config(root)
+    cfg.custom_hooks = [dict(type='EMAHook'), dict(type='CheckFiniteHook')]
+    assert errors(cfg) == ''
+    cfg.custom_hooks.append(dict(type='mmengine.EMAHook', momentum=0.1))
+    assert 'custom_hooks has 2 EMAHooks, which would exchange their averages' in errors(cfg)
+    assert errors(cfg, 'test') == ''
+
+
+@pytest.mark.parametrize('interval', [0, -1, 1.5, 'x'])
+def test_validations_must_come(root, interval):
+    cfg = config(root)
+    cfg.train_cfg = dict(max_epochs=2, val_interval=interval)
+    assert f'train_cfg.val_interval ({interval!r}) must be a whole number from 1' in errors(cfg)
+
+
 def test_mean_oks_needs_annotated_boxes(root):
     cfg = config(root, boxes=True)
     cfg.test_evaluator = [cfg.test_evaluator, dict(type='MeanOKS')]
@@ -851,6 +886,12 @@ def test_a_mixture_that_fills_no_batch_is_named(root):
     cfg.train_dataloader.dataset.datasets[1].indices = 1
     said = 'and its 5 people do not fill one of 9: nothing would be done'
     assert said in errors(cfg, 'train')
+
+
+@pytest.mark.parametrize('share', [float('nan'), float('inf'), 'x'])
+def test_a_share_that_is_no_number_is_named(root, share):
+    cfg = mixture(root, sample_ratio_factor=[share, 1.0])
+    assert f'{share!r} must be a number above 0' in errors(cfg, 'train')
 
 
 def test_data_sets_with_files_of_their_own_kind_are_left_alone(root):
