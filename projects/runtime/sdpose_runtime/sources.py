@@ -101,30 +101,34 @@ class ImageFile:
             data = np.frombuffer(self.path.read_bytes(), np.uint8)
             error = 'no image that OpenCV can read' if len(data) else 'the file is empty'
             image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-            if image is not None:
-                self._check(data)
+            if data[:4].tobytes() in _TIFF:
+                _refuse_float_pixels(data)
+            if image is not None and self._holds_several(data):
+                logger.warning('%s holds several pictures: the first is used', self.name)
         except (OSError, MemoryError, ValueError, cv2.error) as problem:
             image, error = None, str(problem).strip() or type(problem).__name__
         yield Frame(self.name, image, error='' if image is not None else error, path=self.path)
 
-    def _check(self, data: np.ndarray) -> None:
-        """What OpenCV passes over in silence: further pictures of a file, and what floats mean.
-
-        Raises:
-            ValueError: If its pixels are floating-point numbers, which OpenCV would cut off.
-        """
+    def _holds_several(self, data: np.ndarray) -> bool:
+        """Whether there are further pictures in the file, which OpenCV passes over in silence."""
         head = data[:4096].tobytes()
-        several = head[12:16] == b'VP8X' and bool(head[20] & _ANIMATED) or b'acTL' in head
         if head[:4] in _TIFF:
-            pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-            if pixels is not None and pixels.dtype.kind == 'f':
-                raise ValueError(
-                    f'its pixels are {pixels.dtype} numbers, of which nobody knows what is white: save '
-                    'it with 8 or 16 bits'
-                )
-            several = opencv_takes(self.path) and cv2.imcount(str(self.path.absolute())) > 1
-        if several:
-            logger.warning('%s holds several pictures: the first is used', self.name)
+            return opencv_takes(self.path) and cv2.imcount(str(self.path.absolute())) > 1
+        return (head[12:16] == b'VP8X' and bool(head[20] & _ANIMATED)) or b'acTL' in head
+
+
+def _refuse_float_pixels(data: np.ndarray) -> None:
+    """Of a TIFF's floating-point numbers OpenCV cuts off what is below 0 or above 1, or reads none.
+
+    Raises:
+        ValueError: If the pixels are such.
+    """
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is not None and pixels.dtype.kind == 'f':
+        raise ValueError(
+            f'its pixels are {pixels.dtype} numbers, of which nobody knows what is white: save it '
+            'with 8 or 16 bits'
+        )
 
 
 #: A TIFF's first bytes, and those of a BigTIFF.
