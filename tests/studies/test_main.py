@@ -67,6 +67,7 @@ def test_a_study_with_a_run_that_fails(workspace):
         '`python -m projects.studies'
     ) == 2
     again = study(workspace, 'made_up.py', *only, '--seeds', '2')
+    assert again.returncode == 0, again.stderr[-2000:]
     assert '2 runs, 2 of them done before' in again.stdout
     assert len(kept) == 2
     assert kept == [

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmpose.registry import DATASETS
 
 from ...configs import read_config
-from .findings import Finding, is_positive, is_whole, some
+from .findings import Finding, is_whole, some
 
 #: Fields of a codec that decide what a target is; others only decide how one is read.
 _OF_TARGETS = (
@@ -290,21 +290,23 @@ def check_run(cfg: Config) -> Iterator[Finding]:
             'in the place of that of the base config'
         )
     interval = (cfg.get('train_cfg') or {}).get('val_interval', 1)
-    if not is_positive(interval) or not is_whole(interval):
-        yield Finding(f'train_cfg.val_interval ({interval!r}) must be a whole number from 1 on')
+    yield from _check_whole(interval, 1, 'train_cfg.val_interval')
 
 
 def check_loader(loader: dict[str, Any], place: str) -> Iterator[Finding]:
     """Whether a loader's numbers are some that torch takes."""
     for name, least in (('batch_size', 1), ('num_workers', 0)):
-        value = loader.get(name, least)
-        if not is_whole(value) or value < least:
-            yield Finding(f'{place}.{name} ({value!r}) must be a whole number from {least} on')
+        yield from _check_whole(loader.get(name, least), least, f'{place}.{name}')
     if loader.get('persistent_workers') and not loader.get('num_workers'):
         yield Finding(
             f'{place}.num_workers is 0, and persistent_workers=True keeps workers: set '
             f'{place}.persistent_workers=False, too'
         )
+
+
+def _check_whole(value: Any, least: int, place: str) -> Iterator[Finding]:
+    if not is_whole(value) or value < least:
+        yield Finding(f'{place} ({value!r}) must be a whole number from {least} on')
 
 
 def check_save_best(cfg: Config, metrics: Sequence[dict[str, Any]]) -> Iterator[Finding]:

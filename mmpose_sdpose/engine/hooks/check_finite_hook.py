@@ -62,9 +62,13 @@ class CheckFiniteHook(Hook):
 
 def _way_out(runner: Runner) -> str:
     newest = newest_checkpoint(runner.work_dir)
-    resume = f'--resume goes on from {newest}' if newest else 'No checkpoint was saved before'
+    resume = (
+        f'--resume goes on from {newest}, with its own learning rate'
+        if newest
+        else 'No checkpoint was saved before'
+    )
     return (
-        f'{resume}, with its own learning rate; with the same data it may happen again: set '
+        f'{resume}; with the same data it may happen again: set '
         'optim_wrapper.clip_grad.max_norm=1, or begin with load_from and a lower '
         'optim_wrapper.optimizer.lr.'
     )
