@@ -220,7 +220,7 @@ def _trace_parts(
     if request.flip_test:
         mirror = trace(Mirror(), (image,), ['image'], ['images'], request.opset, batch)
         image, batch = Mirror()(image), 'images' if dynamic else None
-    network = Network(model).eval()
+    network = Network(model, for_int8=request.precision == 'int8').eval()
     with torch.inference_mode():
         raw = network(image)
     names = [f'raw_{number}' for number in range(len(raw))]

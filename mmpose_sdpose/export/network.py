@@ -15,15 +15,18 @@ class Network(nn.Module):
 
     Args:
         model: A trained estimator in evaluation mode; it is not changed.
+        for_int8: Whether tokens are computed as eight bits have it fastest.
 
     Shape:
         (B, 3, H, W), normalised -> raw outputs (B, K, ...)
     """
 
-    def __init__(self, model: TopdownPoseEstimator) -> None:
+    def __init__(self, model: TopdownPoseEstimator, for_int8: bool = False) -> None:
         super().__init__()
         self.model, self.head = model, innermost(model.head)
-        self.tokens = FoldedTokens(self.head.mct) if isinstance(self.head, TokenHead) else None
+        self.tokens = None
+        if isinstance(self.head, TokenHead):
+            self.tokens = FoldedTokens(self.head.mct, per_head=not for_int8)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         feats = self.model.extract_feat(image)

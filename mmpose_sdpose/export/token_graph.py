@@ -1,15 +1,17 @@
 """The encoder as an exported graph wants it: one cycle, constants folded, only what is read computed.
 
 What it brings over a plain ``torch.onnx.export`` (256x192, ONNX Runtime, 2 threads, batch 1; ratios
-within a round, 5 rounds of processes in turn): nothing in float32, with or without the optimizer and
-onnxslim (plain / folded 0.97 for SDPose-T, 1.00 for LADPose). In INT8, for which it is kept, a plain
-graph takes 1.9 times as long for SDPose-T and 1.5 times for LADPose: products of two dimensions are
-quantised with their bias in one node, those of three are not.
+within a round, 5 rounds of processes in turn): in float32, with or without the optimizer and onnxslim,
+nothing but what products per head bring (plain / folded 0.97 for SDPose-T and 1.00 for LADPose without
+them). In INT8, for which it is kept, a plain graph takes 1.9 times as long for SDPose-T and 1.5 times
+for LADPose: products of two dimensions are quantised with their bias in one node, those of three are
+not.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -30,6 +32,9 @@ class FoldedTokens(nn.Module):
 
     Args:
         mct: The trained transformer; it is not changed.
+        per_head: Whether each head's queries, keys and values are products of their own: fastest in
+            float (2.5 % off SDPose-N's time on two threads with AVX2). In INT8 one product of two
+            dimensions is.
 
     Shape:
         (B, C, H, W) -> keypoint tokens (B, K, D)
@@ -38,7 +43,7 @@ class FoldedTokens(nn.Module):
     patches: Tensor
     start: Tensor
 
-    def __init__(self, mct: MultiCycleTransformer) -> None:
+    def __init__(self, mct: MultiCycleTransformer, per_head: bool = True) -> None:
         super().__init__()
         embed, count = mct.patch_embed, mct.num_keypoints
         self.register_buffer('patches', embed.weight.detach())
@@ -50,8 +55,8 @@ class FoldedTokens(nn.Module):
         self.register_buffer('start', start)
         self.num_keypoints, self.num_patches = count, start.shape[1] - count
         *early, last = mct.encoder.layers
-        self.early = nn.Sequential(*(FoldedLayer(layer, mct.position) for layer in early))
-        self.last = FoldedLastLayer(last, count, mct.position.shape[1])
+        self.early = nn.Sequential(*(FoldedLayer(layer, mct.position, per_head) for layer in early))
+        self.last = FoldedLastLayer(last, count, mct.position.shape[1], per_head)
 
     def forward(self, feature_map: Tensor) -> Tensor:
         # Channels go last before the map becomes a row of tokens: ONNX Runtime then turns its own
@@ -73,20 +78,20 @@ class FoldedLayer(nn.Module):
     Args:
         layer: The trained layer.
         position: (1, N, D) to add after it.
+        per_head: As :class:`FoldedTokens` has it.
 
     Shape:
         (B * N, D) -> (B * N, D)
     """
 
-    qkv: Tensor
     output: Tensor
     after: Tensor
 
-    def __init__(self, layer: TokenEncoderLayer, position: Tensor) -> None:
+    def __init__(self, layer: TokenEncoderLayer, position: Tensor, per_head: bool) -> None:
         super().__init__()
         self.norm1, self.norm2 = layer.norm1, layer.norm2
-        self.num_heads, self.num_tokens = layer.attn.num_heads, position.shape[1]
-        self.register_buffer('qkv', torch.cat(_weights(layer), dim=1))
+        kind = ProductPerHead if per_head else OneProduct
+        self.qkv = kind(_weights(layer), layer.attn.num_heads, position.shape[1])
         self.proj = layer.attn.proj
         self.hidden, _, output = cast('tuple[nn.Linear, nn.GELU, nn.Linear]', tuple(layer.mlp))
         self.register_buffer('output', output.weight.detach().t().contiguous())
@@ -99,9 +104,7 @@ class FoldedLayer(nn.Module):
         return rows + update.reshape(-1, update.shape[2])
 
     def attend(self, rows: Tensor) -> Tensor:
-        heads = _heads(rows @ self.qkv, self.num_tokens, 3 * self.num_heads)
-        query, key, value = heads.split(self.num_heads, dim=1)
-        return self.proj(_attention(query, key, value))
+        return self.proj(_attention(*self.qkv(rows)))
 
 
 class FoldedLastLayer(nn.Module):
@@ -114,22 +117,22 @@ class FoldedLastLayer(nn.Module):
         layer: The trained layer.
         num_keypoints: Number of keypoint tokens K, which are in front.
         num_tokens: Number of all tokens N.
+        per_head: As :class:`FoldedTokens` has it.
 
     Shape:
         (B * N, D) -> keypoint tokens (B, K, D)
     """
 
-    query: Tensor
-    key_value: Tensor
-
-    def __init__(self, layer: TokenEncoderLayer, num_keypoints: int, num_tokens: int) -> None:
+    def __init__(
+        self, layer: TokenEncoderLayer, num_keypoints: int, num_tokens: int, per_head: bool
+    ) -> None:
         super().__init__()
         self.norm1, self.norm2 = layer.norm1, layer.norm2
-        self.num_heads = layer.attn.num_heads
         self.num_keypoints, self.num_tokens = num_keypoints, num_tokens
+        kind, heads = ProductPerHead if per_head else OneProduct, layer.attn.num_heads
         query, *others = _weights(layer)
-        self.register_buffer('query', query)
-        self.register_buffer('key_value', torch.cat(others, dim=1))
+        self.query = kind([query], heads, num_keypoints)
+        self.key_value = kind(others, heads, num_tokens)
         self.proj = layer.attn.proj
         self.hidden, _, self.output = cast('tuple[nn.Linear, nn.GELU, nn.Linear]', tuple(layer.mlp))
 
@@ -139,10 +142,7 @@ class FoldedLastLayer(nn.Module):
         return keypoint.reshape(-1, self.num_keypoints, keypoint.shape[1])
 
     def attend(self, rows: Tensor) -> Tensor:
-        query = _heads(self.keypoints_of(rows) @ self.query, self.num_keypoints, self.num_heads)
-        heads = _heads(rows @ self.key_value, self.num_tokens, 2 * self.num_heads)
-        key, value = heads.split(self.num_heads, dim=1)
-        return self.proj(_attention(query, key, value))
+        return self.proj(_attention(*self.query(self.keypoints_of(rows)), *self.key_value(rows)))
 
     def keypoints_of(self, rows: Tensor) -> Tensor:
         """(B * N, D) -> (B * K, D)."""
@@ -150,15 +150,59 @@ class FoldedLastLayer(nn.Module):
         return tokens[:, : self.num_keypoints].reshape(-1, rows.shape[1])
 
 
+class OneProduct(nn.Module):
+    """Several times the heads of rows, by one product of two dimensions.
+
+    Args:
+        weights: For each: (D, heads * d).
+        heads: Number of heads.
+        length: Number of tokens N of an image.
+
+    Shape:
+        (B * N, D) -> for each of the weights (B, heads, N, d)
+    """
+
+    weight: Tensor
+
+    def __init__(self, weights: Sequence[Tensor], heads: int, length: int) -> None:
+        super().__init__()
+        self.register_buffer('weight', torch.cat(tuple(weights), dim=1))
+        self.heads, self.length, self.parts = heads, length, len(weights)
+
+    def forward(self, rows: Tensor) -> Sequence[Tensor]:
+        products = rows @ self.weight
+        width = products.shape[1] // (self.parts * self.heads)
+        tokens = products.reshape(-1, self.length, self.parts * self.heads, width)
+        return tokens.transpose(1, 2).split(self.heads, dim=1)
+
+
+class ProductPerHead(nn.Module):
+    """The same by a product for each head, after which nothing has to be moved.
+
+    Args:
+        weights: For each: (D, heads * d).
+        heads: Number of heads.
+        length: Number of tokens N of an image.
+
+    Shape:
+        (B * N, D) -> for each of the weights (B, heads, N, d)
+    """
+
+    def __init__(self, weights: Sequence[Tensor], heads: int, length: int) -> None:
+        super().__init__()
+        by_head = (weight.unflatten(1, (heads, -1)).transpose(0, 1) for weight in weights)
+        self.weights = nn.ParameterList(weight.contiguous() for weight in by_head)
+        self.length = length
+
+    def forward(self, rows: Tensor) -> Sequence[Tensor]:
+        tokens = rows.reshape(-1, 1, self.length, rows.shape[1])
+        return [tokens @ weight for weight in self.weights]
+
+
 def _weights(layer: TokenEncoderLayer) -> list[Tensor]:
     """What makes queries, keys and values of rows, each (D, D), the scale of attention in the first."""
     query, key, value = layer.attn.qkv.weight.detach().t().chunk(3, dim=1)
     return [query * layer.attn.scale, key, value]
-
-
-def _heads(rows: Tensor, length: int, heads: int) -> Tensor:
-    """(B * length, heads * D) -> (B, heads, length, D)."""
-    return rows.reshape(-1, length, heads, rows.shape[1] // heads).transpose(1, 2)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -11,12 +11,13 @@ import torch
 from .families import FAMILIES, family, images
 
 
+@pytest.mark.parametrize('for_int8', [False, True])
 @pytest.mark.parametrize('name', FAMILIES)
-def test_folding_changes_nothing(name):
+def test_folding_changes_nothing(name, for_int8):
     model = family(name)
     batch = images(3, model)
     with torch.no_grad():
-        found = Network(model).eval()(batch)
+        found = Network(model, for_int8).eval()(batch)
     expected = raw_outputs(model, batch)
     assert len(found) == len(expected)
     for one, other in zip(found, expected):

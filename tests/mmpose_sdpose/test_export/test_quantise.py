@@ -22,7 +22,7 @@ onnx = pytest.importorskip('onnx', reason='the export needs onnx, onnxscript and
 
 @pytest.fixture(scope='module')
 def network() -> Network:
-    return Network(family('sdpose, stem')).eval()
+    return Network(family('sdpose, stem'), for_int8=True).eval()
 
 
 @pytest.fixture(scope='module')
@@ -77,7 +77,7 @@ def test_eight_bits_are_where_they_should_be_and_compute_the_same(graph, inputs)
 
 def test_channel_attention_in_stages_computes_the_same_in_eight_bits():
     """Grouped convolutions become eight bits, the few weights of the gates do not."""
-    network = Network(family('ladpose, stages')).eval()
+    network = Network(family('ladpose, stages'), for_int8=True).eval()
     seen = images(9, network.model)
     graph = trace(network, (seen[:1],), ('image',), ('coordinates', 'scores'))
     quantised = to_int8(graph, seen.numpy())
