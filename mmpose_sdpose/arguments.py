@@ -78,9 +78,11 @@ def check_probabilities(**values: float) -> None:
     """Numbers from 0 to 1.
 
     Raises:
+        TypeError: If one is no number.
         ValueError: If one is below or above.
     """
     for name, value in values.items():
+        _check_finite(name, value)
         if not 0 <= value <= 1:
             raise ValueError(f'{name} ({value}) must be a probability, 0 to 1')
 
@@ -93,10 +95,15 @@ def check_ranges(highest: float | None, /, **ranges: tuple[float, float]) -> Non
         ranges: Range of each argument.
 
     Raises:
+        TypeError: If one is no sequence of numbers.
         ValueError: If one is no such range.
     """
     limit = '' if highest is None else f', {highest} at most'
     for name, value in ranges.items():
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise TypeError(f'{name} ({value!r}) must be two rising numbers above 0{limit}')
+        for number in value:
+            _check_finite(name, number)
         rises = len(value) == 2 and 0 < value[0] <= value[1]
         if not rises or (highest is not None and value[1] > highest):
             raise ValueError(f'{name} ({value}) must be two rising numbers above 0{limit}')

@@ -179,12 +179,21 @@ class Fit:
         """Why the checkpoint is refused, and the way out, in a sentence."""
         if self.unusable:
             return unusable_weights(source, self.unusable)
+        lacking = len(self.missing) + len(self.mismatched)
+        what = f'{lacking} of {self.total} weights do not fit'
+        if not lacking:
+            what = f'{len(self.foreign)} weights of it have no place in the model'
         return (
-            f'the checkpoint {source} is of another model than the config: {len(self.misfits)} of '
-            f'{self.total} weights do not fit, {_first(self.misfits)}. Use the config it was trained '
-            'with; convert weights of the official code with `mim run mmpose_sdpose '
-            'convert_checkpoint`'
+            f'the checkpoint {source} is of another model than the config: {what}, '
+            f'{_first(self.misfits)}. Use the config it was trained with; convert weights of the '
+            'official code with `mim run mmpose_sdpose convert_checkpoint`'
         )
+
+    def taken(self, source: str | Path) -> str:
+        """How much of a model is filled, and what is not, in half a sentence."""
+        rest = [*self.missing, *(line.split(':')[0] for line in self.mismatched)]
+        others = f'; the others begin anew: {rest[0]}' + ', …' * (len(rest) > 1) if rest else ''
+        return f"{self.total - len(rest)} of the model's {self.total} from {source}{others}"
 
 
 def judge(found: Mapping[str, Any], model: nn.Module, training: bool = False) -> Fit:

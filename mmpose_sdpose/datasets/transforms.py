@@ -14,7 +14,15 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
-from ..arguments import check_probabilities, check_ranges
+from ..arguments import (
+    check_counts,
+    check_dicts,
+    check_probabilities,
+    check_ranges,
+    check_sizes,
+    check_weights,
+    check_whole,
+)
 
 Range = tuple[float, float]
 #: How often people are cut off at each side: mostly by the lower edge of a photo.
@@ -48,7 +56,7 @@ class RandomBodyCut(BaseTransform):
         min_joints: No cut that leaves fewer visible joints.
 
     Raises:
-        ValueError: If a probability, share or side is none.
+        TypeError, ValueError: If a probability, share or side is none.
 
     Examples:
         >>> import numpy as np
@@ -73,9 +81,12 @@ class RandomBodyCut(BaseTransform):
     ) -> None:
         check_probabilities(prob=prob)
         check_ranges(1, keep=keep)
+        check_whole(0, min_joints=min_joints)
+        check_dicts(sides=sides)
         sides = dict(SIDES if sides is None else sides)
         unknown = sorted(set(sides) - set(SIDES))
-        if unknown or not sides or min(sides.values()) < 0 or sum(sides.values()) <= 0:
+        check_weights(**{name: weight for name, weight in sides.items() if name in SIDES})
+        if unknown or not sides or sum(sides.values()) <= 0:
             raise ValueError(
                 f'sides ({sides}) must give {", ".join(SIDES)}, or some of them, weights above 0'
             )
@@ -136,7 +147,7 @@ class RandomLowResolution(BaseTransform):
         jpeg_quality: Range of its quality, as OpenCV counts it.
 
     Raises:
-        ValueError: If a probability or range is none.
+        TypeError, ValueError: If a probability or range is none.
 
     Examples:
         >>> import numpy as np
@@ -189,7 +200,7 @@ class RandomOccluder(BaseTransform):
         memory: Crops that are kept to take pieces from.
 
     Raises:
-        ValueError: If a probability, number or range is none.
+        TypeError, ValueError: If a probability, number or range is none.
 
     Examples:
         >>> import numpy as np
@@ -210,10 +221,10 @@ class RandomOccluder(BaseTransform):
     ) -> None:
         check_probabilities(prob=prob)
         check_ranges(1, size=size)
-        if not 1 <= count[0] <= count[1]:
+        check_sizes(count=count)
+        if count[0] > count[1]:
             raise ValueError(f'count ({count}) must be two rising numbers from 1 on')
-        if memory < 1:
-            raise ValueError(f'memory ({memory}) must be 1 or more')
+        check_counts(memory=memory)
         self.prob, self.count, self.size = prob, count, size
         self.crops: deque[np.ndarray] = deque(maxlen=memory)
 

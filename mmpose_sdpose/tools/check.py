@@ -312,6 +312,7 @@ def check_config(name: str, run: str | None, options: list[str]) -> int:
     from mmpose_sdpose.datasets.checks import STAGES
     from mmpose_sdpose.tools.console import fail
     from mmpose_sdpose.tools.quiet import Quiet
+    from mmpose_sdpose.tools.refusals import refusal
     from mmpose_sdpose.tools.trial import look_at
 
     from mmengine.config import DictAction
@@ -328,8 +329,11 @@ def check_config(name: str, run: str | None, options: list[str]) -> int:
             config.merge_from_dict(merged)
             print(name)
             findings = look_at(config, stages, console)
-    except (OSError, ValueError, KeyError) as error:
-        return fail('check', error)
+    except Exception as error:
+        said = refusal(error)
+        if said is None and not isinstance(error, (OSError, ValueError, KeyError)):
+            raise
+        return fail('check', said or error)
     for finding in findings:
         print(finding)
     errors = sum(finding.fatal for finding in findings)

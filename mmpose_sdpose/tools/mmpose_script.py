@@ -13,11 +13,12 @@ from typing import Any
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.datasets.checks import check_data, raise_errors
-from mmpose_sdpose.datasets.checks.settings import type_name
+from mmpose_sdpose.datasets.checks.settings import check_kinds, type_name
 from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.engine.earlier_training import refuse_to_replace
 from mmpose_sdpose.tools.console import fail
 from mmpose_sdpose.tools.quiet import Quiet
+from mmpose_sdpose.tools.refusals import refusal
 from mmpose_sdpose.tools.run_report import RunReport
 
 import mmpose
@@ -52,6 +53,7 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
     def merge_and_check(cfg: Config, args: Any) -> Config:
         start = cfg.get('load_from')
         cfg = merge_args(cfg, args)
+        raise_errors(check_kinds(cfg))
         if getattr(args, 'resume', None) == 'auto':
             _resume_or_start(cfg, start)
         if 'train' in stages and _is_first_process():
@@ -71,20 +73,13 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
         except KeyboardInterrupt:
             return fail(tool, report.interrupted(), 130)
         except Exception as error:
-            if _reads_config(error):
-                return fail(tool, f'the config cannot be read: {type(error).__name__}: {error}')
-            if not _is_meant(error):
+            said = error if _is_meant(error) else refusal(error)
+            if said is None:
                 raise
-            return fail(tool, error)
+            return fail(tool, said)
         finally:
             report.close()
     return 0
-
-
-def _reads_config(error: Exception) -> bool:
-    """Whether it comes from the user's own config, which is code and raises what it likes."""
-    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
-    return any(frame.f_code is Config.fromfile.__code__ for frame in frames)
 
 
 def _is_meant(error: Exception) -> bool:

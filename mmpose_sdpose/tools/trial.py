@@ -10,18 +10,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from mmpose_sdpose.arguments import near
 from mmpose_sdpose.checkpoint import fetch_state_dict, judge
 from mmpose_sdpose.datasets.checks import Finding, Leaf, check_data, leaves_of
 from mmpose_sdpose.datasets.checks.findings import some
+from mmpose_sdpose.engine.hooks import LossWeightHook
+from mmpose_sdpose.tools.refusals import registered_in, why_not_built
 from mmpose_sdpose.tools.run_summary import describe_model, pretrained_backbone, shorten
 
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpose.registry import MODELS
+from mmengine.visualization import Visualizer
+from mmpose.registry import HOOKS, LOOPS, MODELS, PARAM_SCHEDULERS
 from rich.console import Console
 from torch import nn
 
@@ -89,11 +94,12 @@ def _try(cfg: Config, stages: Sequence[str], has_data: bool) -> Iterator[tuple[s
     try:
         model: BaseModel = MODELS.build(deepcopy(cfg.model))
     except Exception as error:  # whatever a constructor refuses
-        yield 'model', Finding(f'the model cannot be built: {error}')
+        yield 'model', Finding(f'the model cannot be built: {why_not_built(error)}')
         return
     yield 'model', _model(model)
     if 'train' in stages:  # a test is told its weights
         yield 'weights', _weights(cfg, model)
+        yield from _training(cfg, model)
     if not has_data:
         return
     if not all(leaf.is_plain for stage in stages for leaf in _leaves(cfg, stage)):
@@ -139,12 +145,35 @@ def _weights(cfg: Config, model: nn.Module) -> str | Finding:
         fit = judge(fetch_state_dict(source), model, training=True)
     except (OSError, ValueError) as error:
         return Finding(f'load_from: {error}')
-    taken = fit.total - len(fit.missing) - len(fit.mismatched)
-    if not taken or fit.unusable:
+    nothing_fits = len(fit.missing) + len(fit.mismatched) == fit.total
+    if nothing_fits or fit.unusable:
         return Finding(f'load_from: {fit.complaint(source)}')
-    rest = [*fit.missing, *(line.split(':')[0] for line in fit.mismatched)]
-    begin = f'; the others begin anew: {rest[0]}' + ', …' * (len(rest) > 1) if rest else ''
-    return f"{taken} of the model's {fit.total} from {source}{begin}"
+    return fit.taken(source)
+
+
+def _training(cfg: Config, model: BaseModel) -> Iterator[tuple[str, Finding]]:
+    """What keeps optimizer, schedules, hooks or loop of a training from being built."""
+    hooks = [*(cfg.get('custom_hooks') or []), *(cfg.get('default_hooks') or {}).values()]
+    schedulers = cfg.get('param_scheduler') or []
+    schedulers = [schedulers] if isinstance(schedulers, dict) else schedulers
+    try:
+        part = 'optim_wrapper'
+        wrapper = build_optim_wrapper(model, deepcopy(cfg.optim_wrapper))
+        part = 'param_scheduler'
+        for settings in schedulers if isinstance(wrapper, OptimWrapper) else []:
+            settings = {key: settings[key] for key in settings if key != 'convert_to_iter_based'}
+            PARAM_SCHEDULERS.build(settings, default_args=dict(optimizer=wrapper))
+        part = 'a hook'
+        Visualizer.get_instance('check')  # a run has one, which MMPose's hook asks for
+        for settings in hooks:
+            hook = HOOKS.build(deepcopy(settings)) if isinstance(settings, dict) else settings
+            if isinstance(hook, LossWeightHook):
+                hook.check_losses(model)
+        part, kind = 'train_cfg', cfg.train_cfg.get('type')
+        if isinstance(kind, str) and LOOPS.get(kind) is None:
+            raise ValueError(f'there is no loop {kind!r}{near(kind, registered_in(LOOPS))}')
+    except Exception as error:  # whatever a constructor refuses
+        yield 'training', Finding(f'{part} cannot be built: {why_not_built(error)}')
 
 
 def _cut(cfg: Config, stage: str, folder: Path) -> Config:

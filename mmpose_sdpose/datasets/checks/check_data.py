@@ -23,6 +23,7 @@ from .people import describe_categories, describe_nobody, describe_people
 from .person_crops import check_person_crops
 from .settings import (
     COCO_METRICS,
+    check_kinds,
     check_loader,
     check_metainfo,
     check_model,
@@ -52,6 +53,9 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
     Returns:
         Errors and warnings, the same one once. None if all is well.
     """
+    findings = list(check_kinds(cfg))
+    if findings:
+        return findings
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     loaders = {stage: cfg.get(f'{stage}_dataloader') for stage in stages}
     datasets = {
@@ -59,7 +63,7 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
         for stage, loader in loaders.items()
         if isinstance(loader, dict) and isinstance(loader.get('dataset'), dict)
     }
-    findings = list(_check_weights(cfg, stages))
+    findings += _check_weights(cfg, stages)
     if cfg.get('model'):
         findings += check_model(cfg, datasets)
         with_data = {stage: loaders[stage] for stage in datasets}
@@ -171,6 +175,12 @@ def leaves_of(dataset: dict[str, Any], place: str, is_plain: bool = True) -> Ite
 
 def _check_leaf(leaf: Leaf, origin: str) -> Iterator[Finding]:
     yield from check_metainfo(leaf.settings, leaf.place)
+    indices = leaf.settings.get('indices')
+    if indices is not None and (not isinstance(indices, (int, list, tuple)) or not indices):
+        yield Finding(
+            f'{leaf.place}.indices ({indices!r}) takes nobody: give a number of people, or a list of '
+            'their places in the file'
+        )
     files = {'annotation file': leaf.ann_file, 'box file': leaf.bbox_file}
     missing = [
         Finding(f'{kind} not found: expected at {os.path.abspath(path)}{origin}')

@@ -8,6 +8,9 @@ from typing import Any
 from .findings import Finding, is_positive, some
 from .settings import inner_datasets, keypoint_names, type_name
 
+#: So often is everyone of a data set seen in an epoch: beyond, MMPose's list of places fills the memory.
+_MOST = 10_000
+
 
 def check_mixture(dataset: dict[str, Any], place: str) -> Iterator[Finding]:
     """Whether a ``CombinedDataset``, and those within it, can be built and give the people of one kind.
@@ -41,10 +44,11 @@ def _check_shares(shares: Any, count: int, place: str) -> Iterator[Finding]:
     if not isinstance(shares, (list, tuple)) or len(shares) != count:
         yield Finding(f'{what} must have a number for each of the {count} data sets')
         return
-    wrong = [share for share in shares if not is_positive(share)]
+    wrong = [share for share in shares if not is_positive(share) or share > _MOST]
     if wrong:
         yield Finding(
-            f'{what}: {wrong[0]!r} must be a number above 0; leave a data set out that nobody is to see'
+            f'{what}: {wrong[0]!r} must be a number above 0, {_MOST:,} at most; leave a data set out '
+            'that nobody is to see'
         )
 
 

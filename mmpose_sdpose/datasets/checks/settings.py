@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmpose.registry import DATASETS
 
 from ...configs import read_config
-from .findings import Finding, is_whole, some
+from .findings import Finding, is_positive, is_whole, short, some
 
 #: Fields of a codec that decide what a target is; others only decide how one is read.
 _OF_TARGETS = (
@@ -29,6 +29,16 @@ _DATA = dict(train='the training', val='the validation', test='the test')
 COCO_METRICS = ('CocoMetric', 'CocoMetricWithInterval')
 #: With one of these, they compare other keypoints than those of the data.
 _CONVERTERS = ('pred_converter', 'gt_converter')
+#: What MMEngine's runner takes as each part of a config; None, where there is to be none.
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(('model', 'optim_wrapper', 'default_hooks', 'randomness', 'env_cfg'), (dict,)),
+    **dict.fromkeys(('train_cfg', 'val_cfg', 'test_cfg', 'visualizer'), (dict,)),
+    **dict.fromkeys(('train_dataloader', 'val_dataloader', 'test_dataloader'), (dict,)),
+    **dict.fromkeys(('param_scheduler', 'val_evaluator', 'test_evaluator'), (dict, list, tuple)),
+    'custom_hooks': (list, tuple),
+    **dict.fromkeys(('work_dir', 'load_from', 'default_scope'), (str,)),
+}
+_KIND_NAMES = {dict: 'a dict', list: 'a list', str: 'a text'}
 _COCO_NAMES = [
     'AP',
     'AP .5',
@@ -64,6 +74,23 @@ def inner_datasets(dataset: dict[str, Any]) -> list[dict[str, Any]]:
     return [inner] if isinstance(inner, dict) else list(inner)
 
 
+def check_kinds(cfg: Config) -> Iterator[Finding]:
+    """Whether the parts of a config are of the kinds that a runner takes, before anything reads them."""
+    parts = {name: (cfg.get(name), kinds) for name, kinds in _KINDS.items()}
+    for stage in ('train', 'val', 'test'):
+        loader = cfg.get(f'{stage}_dataloader')
+        if isinstance(loader, dict) and loader:
+            parts[f'{stage}_dataloader.dataset'] = loader.get('dataset'), (dict,)
+    model = cfg.get('model')
+    for name in ('backbone', 'neck', 'head', 'data_preprocessor', 'test_cfg'):
+        if isinstance(model, dict) and name in model:
+            parts[f'model.{name}'] = model[name], (dict,)
+    for name, (value, kinds) in parts.items():
+        if value is not None and not isinstance(value, kinds):
+            wanted = ' or '.join(_KIND_NAMES[kind] for kind in kinds if kind in _KIND_NAMES)
+            yield Finding(f'{name} ({short(value)}) must be {wanted}')
+
+
 def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Finding]:
     """Whether head, target encoder, pipelines and data of a top-down model agree on sizes and keypoints.
 
@@ -76,7 +103,8 @@ def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Fi
     top_down = cfg.get('data_mode', 'topdown') == 'topdown'
     if not top_down or not isinstance(codec, dict) or 'input_size' not in codec:
         return
-    yield from _check_codec(cfg.get('codec'), codec, f'{where}.head.decoder')
+    used = [codec, *(encoder for dataset in datasets.values() for encoder in _encoders(dataset))]
+    yield from _check_codec(cfg.get('codec'), used, f'{where}.head.decoder')
     for stage, dataset in datasets.items():
         for step in transforms_of(dataset):
             place = f'{stage}_dataloader.dataset.pipeline'
@@ -97,17 +125,42 @@ def student_of(model: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return ('model', model) if student is None else ('model.student', student)
 
 
-def _check_codec(named: Any, codec: dict[str, Any], decoder: str) -> Iterator[Finding]:
-    """Configs say a codec once, as ``codec``, and use it everywhere: an option changes one place."""
-    if not isinstance(named, dict) or type_name(named) != type_name(codec):
+def _encoders(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Configs of the codecs that make a data set's targets."""
+    for step in transforms_of(dataset):
+        if type_name(step) == 'GenerateTarget':
+            yield from _encoders_of(step)
+
+
+def _encoders_of(step: dict[str, Any]) -> list[dict[str, Any]]:
+    encoders = step.get('encoder', [])
+    return [encoders] if isinstance(encoders, dict) else list(encoders)
+
+
+def _check_codec(named: Any, used: Sequence[dict[str, Any]], decoder: str) -> Iterator[Finding]:
+    """Configs say a codec once, as ``codec``, and use it everywhere: an option changes one place.
+
+    Args:
+        named: What the config calls ``codec``.
+        used: Configs of the head's codec, first, and of those that make targets.
+        decoder: Where the config has the head's.
+    """
+    if not isinstance(named, dict) or 'type' not in named:
         return
-    names = [name for name in _OF_TARGETS if _value(named, name) != _value(codec, name)]
-    if names:
-        yield Finding(
-            f'codec has {names[0]} {_size(named.get(names[0]))}, {decoder} has '
-            f'{_size(codec.get(names[0]))}: an option for one does not change the other, so say '
-            'the same in both'
-        )
+    differing = [
+        [name for name in {**named, **codec} if _value(named, name) != _value(codec, name)]
+        for codec in used
+    ]
+    if not all(differing):
+        return
+    codec, names = used[0], sorted(differing[0], key=lambda name: name not in _OF_TARGETS)
+    is_sized = type_name(named) == type_name(codec) and names[0] in _OF_TARGETS
+    yield Finding(
+        f'codec has {names[0]} {_size(named.get(names[0]))}, {decoder} has '
+        f'{_size(codec.get(names[0]))}: an option for one does not change the other, so say '
+        'the same in both',
+        fatal=is_sized,
+    )
 
 
 def _check_affine(
@@ -123,8 +176,7 @@ def _check_affine(
 def _check_encoder(
     step: dict[str, Any], codec: dict[str, Any], place: str, decoder: str
 ) -> Iterator[Finding]:
-    encoders = step.get('encoder', [])
-    encoders = [encoders] if isinstance(encoders, dict) else list(encoders)
+    encoders = _encoders_of(step)
     if encoders:
         yield from check_targets(encoders, codec, f'GenerateTarget.encoder in {place}', decoder)
 
@@ -289,8 +341,25 @@ def check_run(cfg: Config) -> Iterator[Finding]:
             f'custom_hooks has {averages} EMAHooks, which would exchange their averages: keep one, put '
             'in the place of that of the base config'
         )
-    interval = (cfg.get('train_cfg') or {}).get('val_interval', 1)
-    yield from _check_whole(interval, 1, 'train_cfg.val_interval')
+    for hook in hooks:
+        momentum = hook.get('momentum', 0.5)
+        if type_name(hook) == 'EMAHook' and not (is_positive(momentum) and momentum < 1):
+            yield Finding(
+                f'momentum of the EMAHook in custom_hooks ({momentum!r}) must be between 0 and 1: the '
+                'share of the new weights, as 0.0002'
+            )
+    loop = cfg.get('train_cfg') or {}
+    for name in ('val_interval', 'max_epochs', 'max_iters'):
+        yield from _check_whole(loop.get(name, 1), 1, f'train_cfg.{name}')
+    seed = (cfg.get('randomness') or {}).get('seed')
+    if seed is not None:
+        yield from _check_whole(seed, 0, 'randomness.seed')
+    saving = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if saving.get('interval', -1) != -1:
+        yield from _check_whole(saving['interval'], 1, 'default_hooks.checkpoint.interval')
+    folder = saving.get('out_dir')
+    if folder and '://' not in str(folder) and Path(folder).is_file():
+        yield Finding(f'default_hooks.checkpoint.out_dir ({folder}) is a file: name a folder')
 
 
 def check_loader(loader: dict[str, Any], place: str) -> Iterator[Finding]:
@@ -311,7 +380,8 @@ def _check_whole(value: Any, least: int, place: str) -> Iterator[Finding]:
 
 def check_save_best(cfg: Config, metrics: Sequence[dict[str, Any]]) -> Iterator[Finding]:
     """Whether the metric by which the best checkpoint is chosen will be there."""
-    wanted = cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
+    saving = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    wanted = saving.get('save_best')
     wanted = [wanted] if isinstance(wanted, str) else list(wanted or [])
     names: list[str] = []
     for metric in metrics:

@@ -7,6 +7,7 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import CheckpointLoader, Runner
 from mmpose.registry import HOOKS
@@ -98,6 +99,8 @@ class CheckpointGuardHook(Hook):
         nothing_fits = len(fit.missing) + len(fit.mismatched) == fit.total
         if fit.unusable or nothing_fits or (fit.misfits and self.strict and not fine_tuning):
             raise ValueError(fit.complaint(source))
+        if fine_tuning and (fit.missing or fit.mismatched):
+            MMLogger.get_current_instance().warning(f'weights: {fit.taken(source)}')
         if runner._resume and is_training(runner):
             _check_state(checkpoint, source)
             if 'optimizer' not in checkpoint:
@@ -116,6 +119,8 @@ class CheckpointGuardHook(Hook):
 def _check_optimizer(state: dict, wrapper: OptimWrapper | OptimWrapperDict, source: str) -> None:
     """Whether the optimizer's state is of the kind that the config names.
 
+    Another learning rate than the config's is said: MMEngine takes that of the file.
+
     Raises:
         ValueError: If it is of another.
     """
@@ -131,6 +136,13 @@ def _check_optimizer(state: dict, wrapper: OptimWrapper | OptimWrapperDict, sour
             f'{source} is of a training with another optimizer than '
             f'{type(optimizer).__name__}: to begin with its weights alone, say load_from={source} '
             'instead of --resume'
+        )
+    rates = [group.get('initial_lr', group.get('lr')) for group in (saved[0], groups[0])]
+    if rates[0] != rates[1]:
+        MMLogger.get_current_instance().warning(
+            f'{source} goes on with its own learning rate ({rates[0]}), the one of the config '
+            f'({rates[1]}) is not taken: to train on with that, say load_from={source} instead of '
+            '--resume'
         )
 
 

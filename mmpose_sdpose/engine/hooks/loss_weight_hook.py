@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpose.registry import HOOKS
+from torch import nn
 
 from ...arguments import check_weights
 from .plain_model import plain_model
@@ -47,19 +48,27 @@ class LossWeightHook(Hook):
             _check(name, schedule)
         self.schedules = schedules
 
-    def before_train(self, runner: Runner) -> None:
-        factors = _factors(runner)
-        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise ValueError(
-                f'LossWeightHook counts epochs, which a {type(runner.train_loop).__name__} has not: '
-                'train by epochs'
-            )
+    def check_losses(self, model: nn.Module) -> None:
+        """Whether a model compares all that is scheduled.
+
+        Raises:
+            ValueError: If it does not.
+        """
+        factors = getattr(model, 'loss_factors', {})
         unknown = sorted(set(self.schedules) - set(factors))
         if unknown:
             raise ValueError(
                 f'LossWeightHook schedules {unknown}, which the model does not compare; it compares '
                 f'{sorted(factors) or "nothing: it is no distiller"}'
             )
+
+    def before_train(self, runner: Runner) -> None:
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ValueError(
+                f'LossWeightHook counts epochs, which a {type(runner.train_loop).__name__} has not: '
+                'train by epochs'
+            )
+        self.check_losses(plain_model(runner))
         for name, schedule in self.schedules.items():
             if schedule.get('until', 0) > runner.max_epochs:
                 last = factor_at(schedule, runner.max_epochs - 1)

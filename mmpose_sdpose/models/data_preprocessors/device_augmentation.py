@@ -61,7 +61,7 @@ class DeviceAugmentation(PoseDataPreprocessor):
         (B, 3, H, W) and a list of B data samples.
 
     Raises:
-        ValueError: For a codec without targets here, or a probability or range that is none.
+        TypeError, ValueError: For a codec without targets here, or a probability or range that is none.
 
     Examples:
         >>> coco = dict(from_file='configs/_base_/datasets/coco.py')
@@ -110,12 +110,8 @@ class DeviceAugmentation(PoseDataPreprocessor):
             occluder_prob=occluder_prob,
         )
         check_probabilities(**probabilities)
-        check_ranges(
-            None,
-            cut_keep=cut_keep,
-            scale_factor=scale_factor,
-            low_resolution_factor=low_resolution_factor,
-        )
+        check_ranges(None, scale_factor=scale_factor)
+        check_ranges(1, cut_keep=cut_keep, low_resolution_factor=low_resolution_factor)
         self.encode = target_encoder(codec)
         self.width, self.height = codec['input_size']
         self.padding = padding

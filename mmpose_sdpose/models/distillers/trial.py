@@ -125,8 +125,11 @@ class Trial:
         return list(zip(owners, self._values()))
 
     def _misfit(self, error: Exception) -> ValueError:
-        remedies = sorted({find_quantity(r.name).remedy for r in self._requests} - {''})
-        values = ' and '.join(f'{owner} {sizes_of(value)}' for owner, value in self._named())
+        named = [(owner, sizes_of(value)) for owner, value in self._named()]
+        values = ' and '.join(f'{owner} {sizes}' for owner, sizes in named)
+        differ = len({sizes for _, sizes in named}) > 1
+        found = {find_quantity(request.name).remedy for request in self._requests if differ}
+        remedies = sorted(found - {''})
         return ValueError(
             f'{self.name}: {self.kind} cannot compare {values}'
             f'{"".join(f": {remedy}" for remedy in remedies)} '

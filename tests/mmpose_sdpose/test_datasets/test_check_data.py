@@ -695,6 +695,70 @@ def test_an_option_for_the_codec_alone_is_noticed(root):
     assert 'codec has input_size 192x256, model.head.decoder has 96x128' in errors(cfg)
 
 
+@pytest.mark.parametrize(
+    ('option', 'said'),
+    [
+        (dict(sigma=9), 'codec has sigma 9, model.head.decoder has '),
+        (
+            dict(type='UDPHeatmap'),
+            "codec has type 'UDPHeatmap', model.head.decoder has 'MSRAHeatmap'",
+        ),
+    ],
+)
+def test_an_option_for_the_codec_that_has_no_effect_is_said(root, option, said):
+    cfg = config(root)
+    cfg.codec = dict(CODEC, **option)
+    (warning,) = check_data(cfg)
+    assert said in warning.text and not warning.fatal
+    pipeline_step(cfg, 'train', 1)['encoder'] = dict(cfg.codec)  # now it has one
+    assert not any(said in finding.text for finding in check_data(cfg))
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (dict(model=5), 'model (5) must be a dict'),
+        ({'model.head': [1]}, 'model.head ([1]) must be a dict'),
+        (dict(train_dataloader=5), 'train_dataloader (5) must be a dict'),
+        ({'train_dataloader.dataset': 'x'}, "train_dataloader.dataset ('x') must be a dict"),
+        (dict(custom_hooks=5), 'custom_hooks (5) must be a list'),
+        (dict(default_hooks=[1]), 'default_hooks ([1]) must be a dict'),
+        (dict(val_evaluator='x'), "val_evaluator ('x') must be a dict or a list"),
+        (dict(load_from=5), 'load_from (5) must be a text'),
+    ],
+)
+def test_parts_of_another_kind_are_refused(root, options, said):
+    cfg = config(root)
+    for name, value in options.items():
+        place, _, last = name.rpartition('.')
+        (cfg[place] if place and '.' not in place else cfg)[last] = value
+    assert [finding.text for finding in check_data(cfg)] == [said]
+
+
+def test_hooks_may_be_left_out(root):
+    cfg = config(root)
+    cfg.default_hooks = cfg.custom_hooks = None
+    assert check_data(cfg) == []
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        ({'randomness.seed': 'abc'}, "randomness.seed ('abc') must be a whole number from 0 on"),
+        ({'train_cfg.max_epochs': 0}, 'train_cfg.max_epochs (0) must be a whole number from 1 on'),
+        ({'default_hooks.checkpoint.interval': 0}, 'default_hooks.checkpoint.interval (0) must be'),
+        ({'default_hooks.checkpoint.out_dir': __file__}, 'is a file: name a folder'),
+        (dict(custom_hooks=[dict(type='EMAHook', momentum=2)]), 'momentum of the EMAHook'),
+        ({'train_dataloader.dataset.indices': 0}, 'dataset.indices (0) takes nobody'),
+        ({'train_dataloader.dataset.indices': []}, 'dataset.indices ([]) takes nobody'),
+    ],
+)
+def test_numbers_that_no_training_can_have_are_refused(root, options, said):
+    cfg = config(root)
+    cfg.merge_from_dict(options)
+    assert said in errors(cfg, 'train')
+
+
 def test_in_a_distillation_the_advice_names_the_student(root):
     cfg = config(root)
     cfg.model = dict(type='TopdownDistiller', student=cfg.model, teacher='x')
@@ -851,9 +915,13 @@ def test_a_conversion_of_the_wrong_keypoints_is_named(root, converter, said):
     [
         ([1.0], 'sample_ratio_factor ([1.0]) must have a number for each of the 2 data sets'),
         (2.0, 'sample_ratio_factor (2.0) must have a number for each'),
-        ([1.0, -1], '-1 must be a number above 0; leave a data set out that nobody is to see'),
+        (
+            [1.0, -1],
+            '-1 must be a number above 0, 10,000 at most; leave a data set out that nobody',
+        ),
         ([1.0, 0], '0 must be a number above 0'),
         ([1.0, 'x'], "'x' must be a number above 0"),
+        ([1.0, 1e12], '1000000000000.0 must be a number above 0, 10,000 at most'),
     ],
 )
 def test_shares_must_be_numbers_for_all(root, shares, said):

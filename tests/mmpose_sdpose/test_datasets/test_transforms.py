@@ -120,8 +120,14 @@ def test_occluders_are_pieces_of_what_was_seen_before(person):
         (dict(type='RandomOccluder', count=(0, 1)), 'count'),
         (dict(type='RandomOccluder', size=(0.5, 0.2)), 'size'),
         (dict(type='RandomOccluder', memory=0), 'memory'),
+        (dict(type='RandomBodyCut', prob='x'), 'prob'),
+        (dict(type='RandomBodyCut', keep=0.5), 'keep'),
+        (dict(type='RandomBodyCut', keep=('a', 1)), 'keep'),
+        (dict(type='RandomBodyCut', sides=dict(top='x')), 'top'),
+        (dict(type='RandomOccluder', count=('1', 2)), 'count'),
+        (dict(type='RandomOccluder', memory='x'), 'memory'),
     ],
 )
 def test_options_are_checked(options, said):
-    with pytest.raises(ValueError, match=rf'{said} \('):
+    with pytest.raises((TypeError, ValueError), match=rf'{said} \('):
         build(**options)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.fileio import get_file_backend
+from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from torch import nn
@@ -108,10 +109,13 @@ def test_a_test_run_refuses_another_model(other):
         CheckpointGuardHook().after_load_checkpoint(runner(nn.Linear(2, 2)), checkpoint_of(other))
 
 
-def test_fine_tuning_may_replace_a_part_but_not_all():
+def test_fine_tuning_may_replace_a_part_but_not_all(monkeypatch):
     hook, model = CheckpointGuardHook(), nn.Linear(2, 2)
     part = dict(state_dict=dict(weight=torch.zeros(2, 2)))
+    warned = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', warned.append)
     hook.after_load_checkpoint(runner(model, training=True), part)
+    assert warned == ["weights: 1 of the model's 2 from None; the others begin anew: bias"]
     with pytest.raises(ValueError, match='2 of 2 weights do not fit'):
         other = dict(state_dict=dict(other=torch.zeros(2)))
         hook.after_load_checkpoint(runner(model, training=True), other)

@@ -349,6 +349,23 @@ WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
             'FloatingPointError: loss',
         ),
         (dict(model__head__encoder__num_heads=5), 'error: the model cannot be built: '),
+        (dict(model__backbone__type='ThinResNe'), 'did you mean ThinResNet'),
+        (
+            dict(optim_wrapper__optimizer__lr='abc'),
+            "error: optim_wrapper cannot be built: TypeError: '<=' not supported between",
+        ),
+        (
+            dict(param_scheduler__0__type='MultiStepL'),
+            "error: param_scheduler cannot be built: there is no 'MultiStepL'",
+        ),
+        (
+            dict(
+                custom_hooks=[dict(type='LossWeightHook', schedules=dict(a=dict(type='constant')))]
+            ),
+            "LossWeightHook schedules ['a'], which the model does not compare",
+        ),
+        (dict(train_cfg=dict(type='Epochs', max_epochs=1)), "there is no loop 'Epochs'"),
+        (dict(model=5), 'error: model (5) must be a dict'),
     ],
 )
 def test_what_does_not_fit_is_found(looked_at, changes, said):

@@ -1,0 +1,74 @@
+"""What a library refuses is a sentence; what the user's own code raises keeps its traceback."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from mmpose_sdpose.tools.refusals import refusal
+
+import pytest
+import torch
+from mmengine.config import DictAction
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmpose.registry import MODELS
+from torch import nn
+
+
+def caught(call: Callable) -> Exception:
+    with pytest.raises(Exception) as info:  # noqa: PT011  of any kind
+        call()
+    return info.value
+
+
+def optimizer(**settings):
+    return lambda: build_optim_wrapper(nn.Linear(1, 1), dict(optimizer=settings))
+
+
+def options(*given: str):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    return lambda: parser.parse_args(['--cfg-options', *given])
+
+
+@pytest.mark.parametrize(
+    ('call', 'said'),
+    [
+        (
+            lambda: MODELS.build(dict(type='ThinResNe')),
+            "cannot be built: there is no 'ThinResNe' among what is registered; did you mean ThinResNet",
+        ),
+        (
+            optimizer(type='Adam', lr=float('nan')),
+            "built: ValueError: Invalid learning rate: nan ({'type': 'Adam', 'lr': nan})",
+        ),
+        (optimizer(type='Adam', lr='abc'), "{'type': 'Adam', 'lr': 'abc'}"),
+        (optimizer(type='Adam', lrr=1.0), "unexpected keyword argument 'lrr'"),
+        (options('lr'), '--cfg-options lr: each must be KEY=VALUE'),
+        (options('a=1', 'b=[(1]'), '--cfg-options b=[(1] (AssertionError: '),
+        (
+            lambda: Runner.build_train_loop(None, dict(type='Nope', by_epoch=True)),
+            'Only one of `type` or `by_epoch` can exist',
+        ),
+    ],
+)
+def test_what_a_library_refuses_is_said(call, said):
+    init_default_scope('mmpose')
+    assert said in refusal(caught(call))
+
+
+def test_mistakes_in_own_code_keep_their_traceback():
+    @MODELS.register_module()
+    class Mistaken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            raise ValueError('of its own')
+
+    try:
+        assert refusal(caught(lambda: MODELS.build(dict(type='Mistaken')))) is None
+    finally:
+        MODELS.module_dict.pop('Mistaken')
+    # A run that has begun builds nothing.
+    assert refusal(caught(lambda: torch.zeros(2, 3) @ torch.zeros(2, 3))) is None
