@@ -120,6 +120,17 @@ def check_flags(**flags: bool) -> None:
             raise TypeError(f'{name} ({value!r}) must be True or False')
 
 
+def check_texts(**texts: str) -> None:
+    """Texts.
+
+    Raises:
+        TypeError: If one is something else.
+    """
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise TypeError(f'{name} ({value!r}) must be a text')
+
+
 def check_dicts(**dicts: Mapping | None) -> None:
     """Dicts of arguments, or None.
 

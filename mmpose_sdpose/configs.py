@@ -109,7 +109,7 @@ def build_model(config: str | Path | Config) -> nn.Module:
     model = cfg.model.get('student', cfg.model)
     if isinstance(model, str):
         return build_model(model)
-    model.backbone.pop('init_cfg', None)
+    model.get('backbone', {}).pop('init_cfg', None)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     try:
         return MODELS.build(model)
@@ -124,7 +124,9 @@ def input_size(config: str | Path) -> tuple[int, int]:
         KeyError: If the config names no codec with an input size.
     """
     cfg = read_config(config)
-    codec = cfg.get('codec') or cfg.model.head.get('decoder') or {}
+    head = (cfg.get('model') or {}).get('head') or {}
+    codec = cfg.get('codec') or head.get('decoder') or {}
+    codec = codec[0] if isinstance(codec, list) else codec  # of several levels
     if 'input_size' not in codec:
         raise KeyError(f'{config} has no codec with an input_size')
     return tuple(codec['input_size'])

@@ -80,13 +80,20 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
     """The rows of a CSV file that more are to be added to.
 
     Raises:
-        ValueError: If it has other columns.
+        ValueError: If it has other columns, or a row that is too long or too short.
     """
     with open(path, newline='', encoding='utf-8') as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != tuple(columns):
             raise ValueError('it has other columns than this benchmark writes: choose another file')
-        return list(reader)
+        rows = list(reader)
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():  # as DictReader says it
+            raise ValueError(
+                f'row {number} has not {len(columns)} values, as the header: mend it, or choose another '
+                'file'
+            )
+    return rows
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:

@@ -39,6 +39,7 @@ import torch
 from rich.console import Console
 
 from sdpose_runtime.files import check_writable
+from sdpose_runtime.sessions import MOST_THREADS
 
 
 def parse_args() -> argparse.Namespace:
@@ -140,6 +141,8 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error('there is no CUDA device here')
     if args.amp and args.device == 'cpu':
         parser.error('--amp needs --device cuda')
+    if args.threads > MOST_THREADS:
+        parser.error(f'--threads {args.threads} is more than {MOST_THREADS}')
     if (args.append or args.force) and args.csv is None:
         parser.error('--append and --force are about --csv')
     if args.csv is not None and args.csv.exists() and not (args.append or args.force):

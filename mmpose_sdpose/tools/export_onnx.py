@@ -117,7 +117,7 @@ def _add_graph(parser: argparse.ArgumentParser) -> None:
 def _batch(text: str) -> int | None:
     if text == 'dynamic':
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'{text} is neither dynamic nor a number from 1 on')
     if int(text) > _MOST_IMAGES:
         raise argparse.ArgumentTypeError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.configs import build_model, find_config, input_size, plain_configs
+from mmpose_sdpose.configs import build_model, input_size, plain_configs
 from mmpose_sdpose.evaluation.complexity import measure_complexity
 from mmpose_sdpose.tools.console import fail
 
@@ -17,7 +18,9 @@ from rich.table import Table
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='get_flops', description=__doc__)
     parser.add_argument(
-        'configs', nargs='*', help='paths, or names of our configs; default: all of ours'
+        'configs',
+        nargs='*',
+        help='paths, names of our configs, or mmpose::PATH for those of MMPose; default: all of ours',
     )
     return parser.parse_args(argv)
 
@@ -26,12 +29,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     table = Table('config', 'input', 'params (M)', 'GFLOPs', 'GFLOPs with attention')
     try:
-        configs = [find_config(name) for name in args.configs] or plain_configs()
-        for path in configs:
-            size = input_size(path)
-            cost = measure_complexity(build_model(path), size)
+        for name in args.configs or plain_configs():
+            size = input_size(name)
+            cost = measure_complexity(build_model(name), size)
             table.add_row(
-                path.stem,
+                Path(name).name.removesuffix('.py'),
                 f'{size[1]}x{size[0]}',
                 f'{cost.params / 1e6:.3f}',
                 f'{cost.published_flops / 1e9:.3f}',

@@ -30,7 +30,7 @@ from mmpose_sdpose.tools.run_report import RunReport
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
-from sdpose_runtime.files import whole_file
+from sdpose_runtime.files import check_writable, whole_file
 
 KINDS = ('detected', 'ground-truth')
 #: More than this, in points of AP, is said to differ.
@@ -102,6 +102,9 @@ class Reproduction:
             )
 
     def run(self) -> None:
+        check_writable(
+            self.out / 'results' / 'x.json', True
+        )  # before files are converted and tested
         found = self.choose(self.recognise())
         configs = {(file, kind): self.config(file, kind) for file in found for kind in self.kinds}
         for cfg in configs.values():
@@ -205,7 +208,7 @@ class Reproduction:
             options={name: str(value) for name, value in self.args.cfg_options.items()},
         )
         if path.is_file():
-            known = json.loads(path.read_text(encoding='utf-8'))
+            known = _earlier(path)
             if known['inputs'] == inputs:
                 figures = self.data_set.figures(known['metrics'])
                 self.say(f'{title}: {_listed(figures)}, from {path}')
@@ -291,6 +294,23 @@ class Reproduction:
             'Command': command,
             'Note': f'official weights ({file.path.name}), {kind} boxes',
         }
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    """What an earlier run measured.
+
+    Raises:
+        Impossible: If the file is damaged.
+    """
+    try:
+        known = json.loads(path.read_text(encoding='utf-8'))
+        if not all(isinstance(known[part], dict) for part in ('inputs', 'metrics')):
+            raise ValueError('it has no inputs and metrics')
+    except (ValueError, TypeError, KeyError) as error:
+        raise Impossible(
+            f'{path} is damaged ({error}): remove it, and this is measured again'
+        ) from error
+    return known
 
 
 def find_data_set(folder: Path) -> DataSet:

@@ -62,7 +62,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.heads == ['mean']:
         args.heads = None
-    elif all(head.isdigit() for head in args.heads):
+    elif all(head.isdecimal() for head in args.heads):
         args.heads = [int(head) for head in args.heads]
     else:
         parser.error(f'--heads {" ".join(args.heads)}: say mean, or numbers of heads')

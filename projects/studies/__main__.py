@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from sdpose_runtime.files import whole_file
+from sdpose_runtime.sessions import MOST_THREADS
 
 from .jobs import Job, list_jobs, metric, optional_metric
 from .report import (
@@ -70,6 +71,8 @@ def parse_args() -> argparse.Namespace:
         value = getattr(args, name)
         if value is not None and value < 1:
             parser.error(f'--{name} ({value}) must be at least 1')
+        if value is not None and name in ('jobs', 'threads') and value > MOST_THREADS:
+            parser.error(f'--{name} ({value}) must be {MOST_THREADS} at most')
     return args
 
 
@@ -153,7 +156,12 @@ def mean_pose(job: Job) -> float:
             metrics = mean_pose_metrics(job.config)
         with whole_file(path) as file:
             file.write(json.dumps(metrics).encode())
-    return metric(json.loads(path.read_text(encoding='utf-8')), 'AP')
+    try:
+        return metric(json.loads(path.read_text(encoding='utf-8')), 'AP')
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'{path} is damaged ({error}): remove it, and the mean pose is measured again'
+        ) from error
 
 
 def follow(jobs: list[Job], at_once: int, threads: int) -> int:

@@ -31,6 +31,11 @@ _OPTIONAL = {
     'latency_ms': float,
     'seconds': float,
 }
+#: Columns of numbers that every run has.
+_NEEDED = {
+    **dict.fromkeys(('ap', 'ap50', 'ar', 'mean_pose_ap'), float),
+    **dict.fromkeys(('seed', 'steps', 'batch', 'params', 'flops', 'flops_with_attention'), int),
+}
 _MARKERS = 'osD^v<>Ph*X'
 
 
@@ -91,14 +96,23 @@ def read_rows(path: Path) -> pd.DataFrame:
     """Rows of a CSV file as :func:`write_rows` wrote them.
 
     Raises:
-        ValueError: If the file has other columns.
+        ValueError: If the file has other columns, a value that is none, or a run twice.
     """
     empty = dict.fromkeys(_OPTIONAL, [''])
-    rows = pd.read_csv(path, dtype=_OPTIONAL, keep_default_na=False, na_values=empty)
+    try:
+        rows = pd.read_csv(
+            path, dtype=_OPTIONAL | _NEEDED, keep_default_na=False, na_values=empty, index_col=False
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f'{path} is no table of a study ({error}): move it away') from error
     if tuple(rows.columns) != COLUMNS:
         raise ValueError(
             f'{path} has the columns {list(rows.columns)}, not those of a study: move it away'
         )
+    twice = rows[rows.duplicated(['run', 'seed'])]
+    if len(twice):
+        run, seed = twice.iloc[0][['run', 'seed']]
+        raise ValueError(f'{path} has seed {seed} of {run} twice: remove one of the two rows')
     return rows
 
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
+from mmpose_sdpose.arguments import (
+    check_counts,
+    check_dicts,
+    check_flags,
+    check_positive,
+    check_texts,
+    near,
+)
 from mmpose_sdpose.configs import load_config
 
 #: A string option that begins so names a run, whose checkpoint goes in its place.
 CHECKPOINT_OF = 'run:'
+#: What a scale says of a model; of its start, all but the last.
+_MODEL = ('config', 'options', 'length', 'start')
 #: The run in which a backbone is trained before the model that has it, in names and folders.
 START = 'start'
 
@@ -115,8 +127,8 @@ def read_study(name: str) -> Study:
     files = study_files()
     path = Path(name) if name.endswith('.py') else files.get(name)
     if path is None or not path.is_file():
-        near = get_close_matches(name, files, 1)
-        hint = f'; did you mean {near[0]}?' if near else ''
+        close = get_close_matches(name, files, 1)
+        hint = f'; did you mean {close[0]}?' if close else ''
         raise FileNotFoundError(
             f'no study {name}: neither a file nor one of {", ".join(files)}{hint}'
         )
@@ -127,7 +139,11 @@ def read_study(name: str) -> Study:
     try:
         arms = tuple(Arm(name=key, **value) for key, value in content['runs'].items())
         scales = {key: Scale(name=key, **value) for key, value in content['scales'].items()}
-    except (TypeError, AttributeError) as error:
+        for scale in scales.values():
+            _check_scale(scale)
+        for arm in arms:
+            _check_arm(arm)
+    except (TypeError, AttributeError, ValueError) as error:
         raise ValueError(f'{path}: {error}') from error
     for arm in arms:
         if not re.fullmatch(r'\w[\w.-]*', arm.name):
@@ -135,8 +151,6 @@ def read_study(name: str) -> Study:
                 f'{path}: no run can be called {arm.name}: its folder bears that name, so it must be of '
                 'letters, digits, underscores, dots and hyphens'
             )
-        if not isinstance(arm.options, dict):
-            raise ValueError(f'{path}: options of {arm.name} ({arm.options}) must be a dict')
     if START in content['runs']:
         raise ValueError(
             f'{path}: no run can be called {START}: backbones are first trained under that name'
@@ -151,3 +165,52 @@ def read_study(name: str) -> Study:
                     f'{", ".join(scale.models)}'
                 )
     return study
+
+
+def _check_arm(arm: Arm) -> None:
+    """Whether what a file says of a run is of the kinds that a run has."""
+    check_texts(
+        **{f'{name} of {arm.name}': getattr(arm, name) for name in ('label', 'model', 'group')}
+    )
+    check_flags(**{f'once of {arm.name}': arm.once})
+    check_dicts(**{f'options of {arm.name}': arm.options})
+    for key, value in arm.options.items():
+        inner = next((text for text in _texts_in(value) if text.startswith(CHECKPOINT_OF)), None)
+        if inner and not isinstance(value, str):
+            raise ValueError(
+                f'option {key} of {arm.name} has {inner!r} inside: give it a key of its own, as '
+                f"'{key}.NAME': {inner!r}"
+            )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(part)
+
+
+def _check_scale(scale: Scale) -> None:
+    """Whether what a file says of a scale is of the kinds that a scale has."""
+    check_texts(**{f'{name} of {scale.name}': getattr(scale, name) for name in ('about', 'recipe')})
+    check_counts(**{f'seeds of {scale.name}': scale.seeds})
+    check_dicts(
+        **{f'options of {scale.name}': scale.options, f'models of {scale.name}': scale.models}
+    )
+    for name, model in scale.models.items():
+        _check_model(f'model {name} of {scale.name}', model, _MODEL)
+
+
+def _check_model(what: str, model: Any, keys: Sequence[str]) -> None:
+    check_dicts(**{what: model})
+    for key in model:
+        if key not in keys:
+            raise ValueError(f'{what} has {key!r}{near(str(key), keys)}')
+    if 'config' not in model:
+        raise ValueError(f'{what} has no config')
+    check_texts(**{f'config of {what}': model['config']})
+    check_dicts(**{f'options of {what}': model.get('options')})
+    check_positive(**{f'length of {what}': model.get('length', 1)})
+    if 'start' in model:
+        _check_model(f'start of {what}', model['start'], _MODEL[:-1])

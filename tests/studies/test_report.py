@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -194,6 +195,23 @@ def test_rows_of_an_earlier_command_stay_and_new_ones_take_the_place_of_the_same
     write_rows(both, path)
     pd.testing.assert_frame_equal(read_rows(path), both)
     assert with_earlier(both, path, whole) is both, 'each of them is new'
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (lambda text: '', 'is no table of a study (No columns'),
+        (lambda text: text.replace(',0.2,', ',many,'), 'is no table of a study (could not convert'),
+        (lambda text: text + text.splitlines()[1] + '\n', 'has seed 1 of base twice'),
+        (lambda text: text.replace('seed', 'sede', 1), 'has the columns'),
+    ],
+)
+def test_a_damaged_table_is_named(tmp_path, change, said):
+    path = tmp_path / 'study.csv'
+    write_rows(ROWS, path)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ValueError, match=re.escape(f'{path} {said}')):
+        read_rows(path)
 
 
 def test_plots_are_written(tmp_path):

@@ -137,6 +137,39 @@ def test_a_name_that_is_not_there():
             "runs = dict(**{'../evil': dict(label='x', model='sdpose')}, ",
             'called ../evil',
         ),
+        ('dict(sdpose=dict(', 'dict(sdpose=dict(lenght=2, ', "'lenght'; did you mean length"),
+        (
+            'dict(sdpose=dict(',
+            "dict(sdpose=dict(length='2', ",
+            r"length of .* \('2'\) must be a number",
+        ),
+        (
+            'dict(sdpose=dict(',
+            'dict(sdpose=dict(start=dict(), ',
+            'start of model sdpose .* no config',
+        ),
+        (
+            'dict(sdpose=dict(',
+            'dict(other=5, sdpose=dict(',
+            r'model other of micro \(5\) must be a dict',
+        ),
+        ("label='later'", 'label=5', r'label of \w+ \(5\) must be a text'),
+        (
+            "label='later'",
+            "label='later', once='no'",
+            r"once of \w+ \('no'\) must be True or False",
+        ),
+        (
+            'seeds=2',
+            "seeds='1'",
+            r"seeds of micro \('1'\) must be a whole number",
+        ),
+        (
+            'options=dict(load',
+            "options=dict(a=dict(b='run:good'), load",
+            "has 'run:good' inside: give",
+        ),
+        ('runs = dict(', 'runs = 5 or dict(', "'int' object has no attribute 'items'"),
     ],
 )
 def test_a_broken_file_is_refused(tmp_path, old, new, message):

@@ -184,6 +184,8 @@ class TopdownDistiller(TopdownPoseEstimator):
                     f'frozen: {name} is a value that a module gives, without weights: name the module, '
                     f'{name[: name.rindex("[")]}'
                 )
+            if not any(True for _ in module.parameters()):
+                raise ValueError(f'frozen: {name} has no weights, so that nothing of it is trained')
             module.requires_grad_(False)
         if names and not any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError(f'frozen ({list(names)}) leaves nothing to train: freeze less')

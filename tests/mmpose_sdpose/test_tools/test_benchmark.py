@@ -66,6 +66,12 @@ def test_an_existing_csv_is_kept_unless_told(tool, tmp_path, capsys):
     assert path.read_text() == 'mine'
     assert tool(SMALL, *QUICK, '--csv', path, '--force') == 0
     assert path.read_text().startswith(','.join(COLUMNS))
+    whole = path.read_text()
+    for end in ('1,2\n', f'{whole.splitlines()[1]},3\n'):
+        path.write_text(whole + end)
+        assert tool(SMALL, *QUICK, '--csv', path, '--append') == 1
+        assert f'row 2 has not {len(COLUMNS)} values' in capsys.readouterr().err
+        assert path.read_text() == whole + end
 
 
 @pytest.mark.parametrize(
@@ -78,6 +84,7 @@ def test_an_existing_csv_is_kept_unless_told(tool, tmp_path, capsys):
         (['--scope', 'network', '--flip'], '--scope network is a single pass'),
         (['--batch', '0'], '0 is no number from 1 on'),
         (['--append'], 'about --csv'),
+        (['--threads', '100000'], '--threads 100000 is more than 1024'),
     ],
 )
 def test_options_that_do_not_go_together(tool, capsys, arguments, reason):

@@ -203,6 +203,25 @@ def test_none_differs(weights, coco, tmp_path, measured, capsys):
     assert 'None differs by more than 0.3 points of AP' in capsys.readouterr().out
 
 
+def test_a_damaged_result_is_named(weights, coco, tmp_path, measured, capsys):
+    arguments = ['--weights', weights / 'a.pth', '--data', coco, '--boxes', 'detected']
+    measured[CONFIGS['sdpose_t'], True] = 0.1
+    assert run(tmp_path, *arguments) == 0
+    (path,) = tmp_path.rglob('results/*.json')
+    for content in ('', '{}', '3', '{"inputs": {}}'):
+        path.write_text(content)
+        capsys.readouterr()
+        assert run(tmp_path, *arguments) == 1
+        assert f'{path} is damaged' in capsys.readouterr().err
+
+
+def test_results_that_can_be_written_nowhere_are_said_first(weights, coco, tmp_path, capsys):
+    (tmp_path / 'taken').write_text('mine')
+    arguments = ['--weights', weights / 'a.pth', '--data', coco, '--boxes', 'detected']
+    assert run(tmp_path / 'taken', *arguments) == 1
+    assert 'x.json cannot be written: Not a directory' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('change', ['boxes', 'annotations', 'options'])
 def test_what_was_measured_on_other_data_is_measured_again(
     change, weights, coco, tmp_path, measured, capsys

@@ -192,6 +192,7 @@ def test_weights_that_count_as_the_loss_does_anyway_may_be_said():
     'options, message',
     [
         (dict(frozen=['backbone[-1]']), r'backbone\[-1\] is a value .*: name the module, backbone$'),
+        (dict(frozen=['data_preprocessor']), 'frozen: data_preprocessor has no weights'),
         (dict(frozen=['']), "frozen: there is no module ''; choose from"),
         (dict(frozen=['backbone', 'head']), r"frozen \(\['backbone', 'head'\]\) leaves nothing to t"),
         (dict(teacher='ema', ema_momentum='text'), r"ema_momentum \('text'\) is the share"),
