@@ -34,6 +34,7 @@ from .settings import (
     keypoints_given,
     metrics_of,
     student_of,
+    transforms_of,
     type_name,
 )
 
@@ -81,6 +82,13 @@ def check_data(cfg: Config, stages: Sequence[str] = STAGES) -> list[Finding]:
         leaves = list(leaves_of(dataset, f'{stage}_dataloader.dataset'))
         for leaf in leaves:
             findings += _check_leaf(leaf, origin)
+        if any(leaf.is_plain for leaf in leaves) and not transforms_of(dataset):
+            findings.append(
+                Finding(
+                    f'{stage}_dataloader.dataset.pipeline has no steps: nothing would load the images '
+                    'and cut people out'
+                )
+            )
         findings += _check_batch(loaders[stage], dataset, leaves, f'{stage}_dataloader')
         if stage != 'train':
             for metric in metrics_of(cfg, stage):

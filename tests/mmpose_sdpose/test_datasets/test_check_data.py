@@ -751,6 +751,10 @@ def test_hooks_may_be_left_out(root):
         (dict(custom_hooks=[dict(type='EMAHook', momentum=2)]), 'momentum of the EMAHook'),
         ({'train_dataloader.dataset.indices': 0}, 'dataset.indices (0) takes nobody'),
         ({'train_dataloader.dataset.indices': []}, 'dataset.indices ([]) takes nobody'),
+        (
+            {'train_dataloader.dataset.pipeline': []},
+            'train_dataloader.dataset.pipeline has no steps',
+        ),
     ],
 )
 def test_numbers_that_no_training_can_have_are_refused(root, options, said):
