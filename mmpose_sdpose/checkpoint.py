@@ -41,12 +41,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Load a checkpoint file with ``weights_only`` on.
 
     Raises:
-        FileNotFoundError, IsADirectoryError: If there is no such file.
+        FileNotFoundError: If there is no such file.
         ValueError: If the file is truncated, is no checkpoint, or holds objects other than weights.
     """
     path = Path(path)
     if path.is_dir():
-        raise IsADirectoryError(f'no checkpoint at {path}, which is a folder: name a file in it')
+        raise FileNotFoundError(f'no checkpoint at {path}, which is a folder: name a file in it')
     if not path.is_file():
         raise FileNotFoundError(f'no checkpoint at {path}')
     try:

@@ -59,7 +59,7 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
         if 'train' in stages and _is_first_process():
             refuse_to_replace(cfg)  # before the folder's config is
         if cfg.get('work_dir') and _is_first_process():
-            check_writable(Path(cfg.work_dir, 'last_checkpoint'), True)
+            _check_folder(Path(cfg.work_dir))
         _check(cfg, stages)
         return cfg
 
@@ -80,6 +80,16 @@ def run_mmpose_script(name: str, stages: Sequence[str]) -> int:
         finally:
             report.close()
     return 0
+
+
+def _check_folder(folder: Path) -> None:
+    """Whether a run can write there; nothing is made yet, as the run may still be refused.
+
+    Raises:
+        OSError: If not.
+    """
+    there = next((part for part in (folder, *folder.parents) if part.exists()), folder)
+    check_writable((there if there.is_dir() else folder) / 'last_checkpoint', True)
 
 
 def _is_meant(error: Exception) -> bool:

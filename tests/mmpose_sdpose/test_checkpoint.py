@@ -19,6 +19,11 @@ from torch import nn
 from .small_models import build, resnet_heatmap_model, token_heatmap_model, token_regression_model
 
 
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match='which is a folder: name a file in it'):
+        read_checkpoint(tmp_path)
+
+
 def test_state_dict_is_found_bare_or_wrapped(tmp_path):
     weights = nn.Linear(2, 2).state_dict()
     wrapped = {f'module.{key}': value for key, value in weights.items()}

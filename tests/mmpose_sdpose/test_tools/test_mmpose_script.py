@@ -156,6 +156,13 @@ def test_a_work_dir_that_is_none_is_said_before_anything_is_read(run, tmp_path, 
     assert (tmp_path / 'taken').read_text() == 'mine'
 
 
+def test_a_refused_run_makes_no_folder(run, tmp_path, capsys):
+    options = ('--work-dir', 'new/w', '--cfg-options', 'train_dataloader.batch_size=0')
+    assert train(run, *options) == 1
+    assert 'train_dataloader.batch_size (0) must be a whole number' in capsys.readouterr().err
+    assert not any(path.is_dir() for path in tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ('text', 'said'),
     [
