@@ -32,7 +32,7 @@ def refuse_to_replace(cfg: Config) -> None:
         FileExistsError: If files would be lost; it names them and the ways out.
     """
     saving = (cfg.get('default_hooks') or {}).get('checkpoint', _SAVING)
-    if saving is None or not cfg.get('train_cfg') or not cfg.get('work_dir'):
+    if not isinstance(saving, dict) or not cfg.get('train_cfg') or not cfg.get('work_dir'):
         return
     names = _Names.of(saving, cfg.train_cfg)
     folder = checkpoint_folder(cfg.work_dir, saving.get('out_dir'))

@@ -173,7 +173,8 @@ class OneProduct(nn.Module):
         products = rows @ self.weight
         width = products.shape[1] // (self.parts * self.heads)
         tokens = products.reshape(-1, self.length, self.parts * self.heads, width)
-        return tokens.transpose(1, 2).split(self.heads, dim=1)
+        heads = tokens.transpose(1, 2)
+        return [heads] if self.parts == 1 else heads.split(self.heads, dim=1)
 
 
 class ProductPerHead(nn.Module):

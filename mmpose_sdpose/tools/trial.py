@@ -14,6 +14,7 @@ from mmpose_sdpose.arguments import near
 from mmpose_sdpose.checkpoint import fetch_state_dict, judge
 from mmpose_sdpose.datasets.checks import Finding, Leaf, check_data, leaves_of
 from mmpose_sdpose.datasets.checks.findings import some
+from mmpose_sdpose.datasets.checks.settings import check_kinds, type_name
 from mmpose_sdpose.engine.hooks import LossWeightHook
 from mmpose_sdpose.tools.refusals import registered_in, why_not_built
 from mmpose_sdpose.tools.run_summary import describe_model, pretrained_backbone, shorten
@@ -46,6 +47,8 @@ def look_at(cfg: Config, stages: Sequence[str], console: Console) -> list[Findin
         stages: What runs: of ``train``, ``val``, ``test``.
     """
     findings = check_data(cfg, stages)
+    if any(check_kinds(cfg)):
+        return findings
     for label, text in _data_lines(cfg, stages):
         _say(console, label, text)
     has_data = not any(finding.fatal for finding in findings)
@@ -153,27 +156,44 @@ def _weights(cfg: Config, model: nn.Module) -> str | Finding:
 
 def _training(cfg: Config, model: BaseModel) -> Iterator[tuple[str, Finding]]:
     """What keeps optimizer, schedules, hooks or loop of a training from being built."""
+    parts = ('train_dataloader', 'train_cfg', 'optim_wrapper')
+    absent = [name for name in parts if not cfg.get(name)]
+    if absent:
+        if len(absent) < len(parts):
+            yield 'training', Finding(f'there is no {absent[0]}, which a training needs')
+        return
     hooks = [*(cfg.get('custom_hooks') or []), *(cfg.get('default_hooks') or {}).values()]
     schedulers = cfg.get('param_scheduler') or []
     schedulers = [schedulers] if isinstance(schedulers, dict) else schedulers
+    settings = deepcopy(cfg.optim_wrapper)
+    if type_name(settings) == 'AmpOptimWrapper' and not torch.cuda.is_available():
+        text = 'optim_wrapper is an AmpOptimWrapper, which needs an accelerator: there is none here'
+        yield 'training', Finding(text, fatal=False)
+        settings = dict(type='OptimWrapper', optimizer=settings.get('optimizer'))
+    part = 'optim_wrapper'
     try:
-        part = 'optim_wrapper'
-        wrapper = build_optim_wrapper(model, deepcopy(cfg.optim_wrapper))
+        wrapper = build_optim_wrapper(model, settings)
         part = 'param_scheduler'
         for settings in schedulers if isinstance(wrapper, OptimWrapper) else []:
             settings = {key: settings[key] for key in settings if key != 'convert_to_iter_based'}
             PARAM_SCHEDULERS.build(settings, default_args=dict(optimizer=wrapper))
-        part = 'a hook'
         Visualizer.get_instance('check')  # a run has one, which MMPose's hook asks for
         for settings in hooks:
-            hook = HOOKS.build(deepcopy(settings)) if isinstance(settings, dict) else settings
+            part = 'a hook'
+            hook = settings
+            if isinstance(settings, dict):
+                part = type_name(settings) or part
+                # What the runner takes out of it.
+                settings = {key: settings[key] for key in settings if key != 'priority'}
+                hook = HOOKS.build(settings)
             if isinstance(hook, LossWeightHook):
                 hook.check_losses(model)
-        part, kind = 'train_cfg', cfg.train_cfg.get('type')
+        part = 'train_cfg'
+        kind = cfg.train_cfg.get('type')
         if isinstance(kind, str) and LOOPS.get(kind) is None:
             raise ValueError(f'there is no loop {kind!r}{near(kind, registered_in(LOOPS))}')
     except Exception as error:  # whatever a constructor refuses
-        yield 'training', Finding(f'{part} cannot be built: {why_not_built(error)}')
+        yield 'training', Finding(f'{part} cannot be used: {why_not_built(error)}')
 
 
 def _cut(cfg: Config, stage: str, folder: Path) -> Config:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -98,22 +100,37 @@ def read_rows(path: Path) -> pd.DataFrame:
     Raises:
         ValueError: If the file has other columns, a value that is none, or a run twice.
     """
+    with open(path, newline='', encoding='utf-8') as file:
+        header, *lines = list(csv.reader(file)) or [[]]
+    if tuple(header) != COLUMNS:
+        raise ValueError(f'{path} has the columns {header}, not those of a study: move it away')
+    for number, values in enumerate(lines, 1):
+        if len(values) != len(COLUMNS):
+            raise ValueError(f'row {number} of {path} has {len(values)} values, not {len(COLUMNS)}')
+        for name, text in zip(COLUMNS, values):
+            _check_number(name, text, f'row {number} of {path}')
     empty = dict.fromkeys(_OPTIONAL, [''])
-    try:
-        rows = pd.read_csv(
-            path, dtype=_OPTIONAL | _NEEDED, keep_default_na=False, na_values=empty, index_col=False
-        )
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f'{path} is no table of a study ({error}): move it away') from error
-    if tuple(rows.columns) != COLUMNS:
-        raise ValueError(
-            f'{path} has the columns {list(rows.columns)}, not those of a study: move it away'
-        )
+    rows = pd.read_csv(path, dtype=_OPTIONAL | _NEEDED, keep_default_na=False, na_values=empty)
     twice = rows[rows.duplicated(['run', 'seed'])]
     if len(twice):
         run, seed = twice.iloc[0][['run', 'seed']]
         raise ValueError(f'{path} has seed {seed} of {run} twice: remove one of the two rows')
     return rows
+
+
+def _check_number(name: str, text: str, where: str) -> None:
+    """Whether the text of a column of numbers is one.
+
+    Raises:
+        ValueError: If it is none; it names row, column and text.
+    """
+    kind: Any = float if name in _OPTIONAL and text else _NEEDED.get(name)
+    try:
+        is_number = kind is None or math.isfinite(kind(text))
+    except ValueError:
+        is_number = False
+    if not is_number:
+        raise ValueError(f'{where} has {name} {text!r}, which is no number: mend or remove it')
 
 
 def with_earlier(rows: pd.DataFrame, path: Path, study: Study) -> pd.DataFrame:

@@ -200,17 +200,25 @@ def test_rows_of_an_earlier_command_stay_and_new_ones_take_the_place_of_the_same
 @pytest.mark.parametrize(
     ('change', 'said'),
     [
-        (lambda text: '', 'is no table of a study (No columns'),
-        (lambda text: text.replace(',0.2,', ',many,'), 'is no table of a study (could not convert'),
-        (lambda text: text + text.splitlines()[1] + '\n', 'has seed 1 of base twice'),
-        (lambda text: text.replace('seed', 'sede', 1), 'has the columns'),
+        (lambda text: '', '{} has the columns []'),
+        (
+            lambda text: text.replace(',0.2,', ',many,'),
+            "row 1 of {} has ap 'many', which is no number",
+        ),
+        (
+            lambda text: text.replace(',0.2,', ',nan,'),
+            "row 1 of {} has ap 'nan', which is no number",
+        ),
+        (lambda text: text + text.splitlines()[1] + '\n', '{} has seed 1 of base twice'),
+        (lambda text: text[:-1] + ',more\n', 'row 10 of {} has 26 values, not 25'),
+        (lambda text: text.replace('seed', 'sede', 1), '{} has the columns'),
     ],
 )
 def test_a_damaged_table_is_named(tmp_path, change, said):
     path = tmp_path / 'study.csv'
     write_rows(ROWS, path)
     path.write_text(change(path.read_text()))
-    with pytest.raises(ValueError, match=re.escape(f'{path} {said}')):
+    with pytest.raises(ValueError, match=re.escape(said.format(path))):
         read_rows(path)
 
 

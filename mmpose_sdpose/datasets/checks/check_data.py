@@ -184,10 +184,11 @@ def leaves_of(dataset: dict[str, Any], place: str, is_plain: bool = True) -> Ite
 def _check_leaf(leaf: Leaf, origin: str) -> Iterator[Finding]:
     yield from check_metainfo(leaf.settings, leaf.place)
     indices = leaf.settings.get('indices')
-    if indices is not None and (not isinstance(indices, (int, list, tuple)) or not indices):
+    is_list = isinstance(indices, Sequence) and not isinstance(indices, str)
+    if indices is not None and (not (is_list or type(indices) is int) or not indices):
         yield Finding(
-            f'{leaf.place}.indices ({indices!r}) takes nobody: give a number of people, or a list of '
-            'their places in the file'
+            f'{leaf.place}.indices ({short(indices)}) must be a number of people, or a list of their '
+            'places in the file; None takes all'
         )
     files = {'annotation file': leaf.ann_file, 'box file': leaf.bbox_file}
     missing = [

@@ -8,8 +8,10 @@ from typing import Any
 
 import mmpose
 from mmengine.config import Config
-from mmpose.registry import DATASETS
+from mmengine.hooks import Hook
+from mmpose.registry import DATASETS, OPTIMIZERS
 
+from ...arguments import near
 from ...configs import read_config
 from .findings import Finding, is_positive, is_whole, short, some
 
@@ -38,7 +40,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     'custom_hooks': (list, tuple),
     **dict.fromkeys(('work_dir', 'load_from', 'default_scope'), (str,)),
 }
-_KIND_NAMES = {dict: 'a dict', list: 'a list', str: 'a text'}
+_KIND_NAMES: dict[type, str] = {dict: 'a dict', list: 'a list', str: 'a text'}
 _COCO_NAMES = [
     'AP',
     'AP .5',
@@ -82,9 +84,12 @@ def check_kinds(cfg: Config) -> Iterator[Finding]:
         if isinstance(loader, dict) and loader:
             parts[f'{stage}_dataloader.dataset'] = loader.get('dataset'), (dict,)
     model = cfg.get('model')
-    for name in ('backbone', 'neck', 'head', 'data_preprocessor', 'test_cfg'):
-        if isinstance(model, dict) and name in model:
-            parts[f'model.{name}'] = model[name], (dict,)
+    if isinstance(model, dict) and type_name(model) == 'TopdownPoseEstimator':
+        for name in ('backbone', 'neck', 'head', 'data_preprocessor', 'test_cfg'):
+            parts[f'model.{name}'] = model.get(name), (dict,)
+    hooks = cfg.get('default_hooks')
+    for name, hook in hooks.items() if isinstance(hooks, dict) else ():
+        parts[f'default_hooks.{name}'] = hook, (dict, Hook)
     for name, (value, kinds) in parts.items():
         if value is not None and not isinstance(value, kinds):
             wanted = ' or '.join(_KIND_NAMES[kind] for kind in kinds if kind in _KIND_NAMES)
@@ -99,7 +104,7 @@ def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Fi
     """
     where, model = student_of(cfg.model)
     head = model.get('head') or {}
-    codec = head.get('decoder')
+    codec = head.get('decoder') if isinstance(head, dict) else None
     top_down = cfg.get('data_mode', 'topdown') == 'topdown'
     if not top_down or not isinstance(codec, dict) or 'input_size' not in codec:
         return
@@ -114,7 +119,9 @@ def check_model(cfg: Config, datasets: dict[str, dict[str, Any]]) -> Iterator[Fi
                 yield from _check_encoder(step, codec, place, f'{where}.head.decoder')
         metrics = metrics_of(cfg, stage) if stage != 'train' else []
         if not any(metric.get(name) for metric in metrics for name in _CONVERTERS):
-            yield from _check_keypoints(dataset, head, f'{where}.head', stage)
+            picked = (model.get('test_cfg') or {}).get('output_keypoint_indices')
+            picked = picked if stage != 'train' else None
+            yield from _check_keypoints(dataset, head, f'{where}.head', stage, picked)
 
 
 def student_of(model: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -224,15 +231,19 @@ def metrics_of(cfg: Config, stage: str) -> list[dict[str, Any]]:
 
 
 def _check_keypoints(
-    dataset: dict[str, Any], head: dict[str, Any], where: str, stage: str
+    dataset: dict[str, Any], head: dict[str, Any], where: str, stage: str, picked: Any
 ) -> Iterator[Finding]:
+    """Whether a head predicts the keypoints of the data, or those that a test picks of them."""
     name = next((name for name in _KEYPOINTS if isinstance(head.get(name), int)), None)
     kinds = keypoints_given(dataset)
     # UDP's combined heatmaps have three channels a keypoint.
     channels = 3 if head['decoder'].get('heatmap_type') == 'combined' else 1
-    if name and kinds and head[name] not in (kind * channels for kind in kinds):
+    if not name or not kinds:
+        return
+    count = len(picked) * channels if isinstance(picked, (list, tuple)) else head[name]
+    if count not in (kind * channels for kind in kinds):
         yield Finding(
-            f'{where}.{name} is {head[name]}, but people of {_DATA[stage]} data have '
+            f'{where}.{name} is {count}, but people of {_DATA[stage]} data have '
             f'{some(sorted(kinds))} keypoints: say the same in both, or convert the data with a '
             'KeypointConverter'
         )
@@ -352,14 +363,26 @@ def check_run(cfg: Config) -> Iterator[Finding]:
     for name in ('val_interval', 'max_epochs', 'max_iters'):
         yield from _check_whole(loop.get(name, 1), 1, f'train_cfg.{name}')
     seed = (cfg.get('randomness') or {}).get('seed')
-    if seed is not None:
-        yield from _check_whole(seed, 0, 'randomness.seed')
-    saving = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    if saving.get('interval', -1) != -1:
-        yield from _check_whole(saving['interval'], 1, 'default_hooks.checkpoint.interval')
+    if seed is not None and not (type(seed) is int and 0 <= seed < 2**32):
+        yield Finding(f'randomness.seed ({seed!r}) must be a whole number from 0 to 2**32 - 1')
+    settings = (cfg.get('optim_wrapper') or {}).get('optimizer')
+    kind = settings.get('type') if isinstance(settings, dict) else None
+    if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+        names = [name for parent in (OPTIMIZERS, OPTIMIZERS.parent) for name in parent.module_dict]
+        yield Finding(f'optim_wrapper.optimizer: there is no {kind!r}{near(kind, names)}')
+    saving = _saving(cfg)
+    interval = saving.get('interval', -1)  # 0 and less: never
+    if not is_whole(interval):
+        yield Finding(f'default_hooks.checkpoint.interval ({interval!r}) must be a whole number')
     folder = saving.get('out_dir')
     if folder and '://' not in str(folder) and Path(folder).is_file():
         yield Finding(f'default_hooks.checkpoint.out_dir ({folder}) is a file: name a folder')
+
+
+def _saving(cfg: Config) -> dict[str, Any]:
+    """What a config says of checkpoints; nothing where it has a hook that is built already."""
+    saving = (cfg.get('default_hooks') or {}).get('checkpoint')
+    return saving if isinstance(saving, dict) else {}
 
 
 def check_loader(loader: dict[str, Any], place: str) -> Iterator[Finding]:
@@ -380,8 +403,7 @@ def _check_whole(value: Any, least: int, place: str) -> Iterator[Finding]:
 
 def check_save_best(cfg: Config, metrics: Sequence[dict[str, Any]]) -> Iterator[Finding]:
     """Whether the metric by which the best checkpoint is chosen will be there."""
-    saving = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    wanted = saving.get('save_best')
+    wanted = _saving(cfg).get('save_best')
     wanted = [wanted] if isinstance(wanted, str) else list(wanted or [])
     names: list[str] = []
     for metric in metrics:

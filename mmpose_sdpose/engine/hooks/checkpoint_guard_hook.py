@@ -137,13 +137,15 @@ def _check_optimizer(state: dict, wrapper: OptimWrapper | OptimWrapperDict, sour
             f'{type(optimizer).__name__}: to begin with its weights alone, say load_from={source} '
             'instead of --resume'
         )
-    rates = [group.get('initial_lr', group.get('lr')) for group in (saved[0], groups[0])]
-    if rates[0] != rates[1]:
-        MMLogger.get_current_instance().warning(
-            f'{source} goes on with its own learning rate ({rates[0]}), the one of the config '
-            f'({rates[1]}) is not taken: to train on with that, say load_from={source} instead of '
-            '--resume'
-        )
+    # Schedules note the rate that each group begins with.
+    rates = [(old.get('initial_lr'), new.get('initial_lr')) for old, new in zip(saved, groups)]
+    for old, new in rates:
+        if None not in (old, new) and old != new:
+            MMLogger.get_current_instance().warning(
+                f'{source} goes on with its own learning rates, from {old} where the config gives '
+                f'{new}: to train on with the new one, say load_from={source} instead of --resume'
+            )
+            break
 
 
 def _lay_out_like_weights(optimizer: Optimizer) -> None:

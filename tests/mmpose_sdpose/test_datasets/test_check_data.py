@@ -725,10 +725,12 @@ def test_an_option_for_the_codec_that_has_no_effect_is_said(root, option, said):
         (dict(default_hooks=[1]), 'default_hooks ([1]) must be a dict'),
         (dict(val_evaluator='x'), "val_evaluator ('x') must be a dict or a list"),
         (dict(load_from=5), 'load_from (5) must be a text'),
+        ({'default_hooks.checkpoint': [1]}, 'default_hooks.checkpoint ([1]) must be a dict'),
     ],
 )
 def test_parts_of_another_kind_are_refused(root, options, said):
     cfg = config(root)
+    cfg.model.type = 'TopdownPoseEstimator'
     for name, value in options.items():
         place, _, last = name.rpartition('.')
         (cfg[place] if place and '.' not in place else cfg)[last] = value
@@ -744,13 +746,24 @@ def test_hooks_may_be_left_out(root):
 @pytest.mark.parametrize(
     ('options', 'said'),
     [
-        ({'randomness.seed': 'abc'}, "randomness.seed ('abc') must be a whole number from 0 on"),
+        (
+            {'randomness.seed': 'abc'},
+            "randomness.seed ('abc') must be a whole number from 0 to 2**32",
+        ),
+        ({'randomness.seed': 2**40}, 'randomness.seed (1099511627776) must be a whole number'),
         ({'train_cfg.max_epochs': 0}, 'train_cfg.max_epochs (0) must be a whole number from 1 on'),
-        ({'default_hooks.checkpoint.interval': 0}, 'default_hooks.checkpoint.interval (0) must be'),
+        (
+            {'default_hooks.checkpoint.interval': 1.5},
+            'default_hooks.checkpoint.interval (1.5) must be',
+        ),
+        ({'optim_wrapper.optimizer.type': 'AdmaW'}, "there is no 'AdmaW'; did you mean "),
         ({'default_hooks.checkpoint.out_dir': __file__}, 'is a file: name a folder'),
         (dict(custom_hooks=[dict(type='EMAHook', momentum=2)]), 'momentum of the EMAHook'),
-        ({'train_dataloader.dataset.indices': 0}, 'dataset.indices (0) takes nobody'),
-        ({'train_dataloader.dataset.indices': []}, 'dataset.indices ([]) takes nobody'),
+        ({'train_dataloader.dataset.indices': 0}, 'dataset.indices (0) must be a number of people'),
+        (
+            {'train_dataloader.dataset.indices': []},
+            'dataset.indices ([]) must be a number of people',
+        ),
         (
             {'train_dataloader.dataset.pipeline': []},
             'train_dataloader.dataset.pipeline has no steps',
@@ -787,6 +800,18 @@ def test_head_and_data_must_have_the_same_keypoints(root, name):
     assert said in errors(cfg, 'test')
     cfg.test_evaluator.pred_converter = converter
     assert errors(cfg, 'test') == ''
+
+
+def test_a_test_may_pick_some_of_the_keypoints(root):
+    """As MMPose's configs for COCO and AIC have it, whose heads predict 19."""
+    cfg = config(root)
+    cfg.model.head.out_channels = 19
+    cfg.model.test_cfg = dict(output_keypoint_indices=list(range(17)))
+    assert errors(cfg, 'val') == ''
+    cfg.model.test_cfg = dict(output_keypoint_indices=list(range(16)))
+    assert 'model.head.out_channels is 16, but people of the validation data have 17' in errors(
+        cfg, 'val'
+    )
 
 
 @pytest.mark.parametrize('kind', ['CocoMetric', 'CocoMetricWithInterval', 'MeanOKS'])

@@ -142,20 +142,21 @@ def test_what_cannot_be_resumed_is_named(change, why, tmp_path):
 
 @pytest.mark.parametrize('rate', [None, 0.5])
 def test_another_learning_rate_is_said_to_be_without_effect(tmp_path, monkeypatch, rate):
-    first = small_runner(tmp_path / 'first', GUARD, SCORES[:1])
-    first.train()
-    warned = []
-    second = small_runner(tmp_path / 'second', GUARD, SCORES, resume=True)
-    second._load_from = str(tmp_path / 'first/epoch_1.pth')
-    saved = second.optim_wrapper['optimizer'].get('lr', 0.001)
+    schedule = dict(type='MultiStepLR', milestones=[1], gamma=0.1)
+    small_runner(tmp_path / 'first', GUARD, SCORES[:1], param_scheduler=schedule).train()
+    second = small_runner(
+        tmp_path / 'second', GUARD, SCORES, resume=True, param_scheduler=schedule,
+        load_from=str(tmp_path / 'first/epoch_1.pth'),
+    )  # fmt: skip
     if rate:
         second.optim_wrapper['optimizer']['lr'] = rate
+    warned = []
     monkeypatch.setattr(second.logger, 'warning', warned.append)
     second.train()
-    said = [text for text in warned if 'goes on with its own learning rate' in text]
+    said = [text for text in warned if 'goes on with its own learning rates' in text]
     assert len(said) == bool(rate)
     if rate:
-        assert f'learning rate ({saved}), the one of the config ({rate}) is not taken' in said[0]
+        assert 'learning rates, from 0.1 where the config gives 0.5: to train on' in said[0]
 
 
 def test_a_training_with_another_optimizer_is_not_resumed(tmp_path):

@@ -352,11 +352,11 @@ WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
         (dict(model__backbone__type='ThinResNe'), 'did you mean ThinResNet'),
         (
             dict(optim_wrapper__optimizer__lr='abc'),
-            "error: optim_wrapper cannot be built: TypeError: '<=' not supported between",
+            "error: optim_wrapper cannot be used: TypeError: '<=' not supported between",
         ),
         (
             dict(param_scheduler__0__type='MultiStepL'),
-            "error: param_scheduler cannot be built: there is no 'MultiStepL'",
+            "error: param_scheduler cannot be used: there is no 'MultiStepL'",
         ),
         (
             dict(
@@ -366,12 +366,24 @@ WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
         ),
         (dict(train_cfg=dict(type='Epochs', max_epochs=1)), "there is no loop 'Epochs'"),
         (dict(model=5), 'error: model (5) must be a dict'),
+        (dict(train_dataloader=[1]), 'error: train_dataloader ([1]) must be a dict'),
+        (dict(train_cfg=None), 'error: there is no train_cfg, which a training needs'),
+        (
+            dict(optim_wrapper__type='AmpOptimWrapper'),
+            'warning: optim_wrapper is an AmpOptimWrapper, which needs an accelerator: there is none'
+            * (not torch.cuda.is_available()),
+        ),
     ],
 )
 def test_what_does_not_fit_is_found(looked_at, changes, said):
     code, lines = looked_at(**changes)
     assert said in '\n'.join(lines)
     assert code == any(line.startswith('error: ') for line in lines)
+
+
+def test_hooks_may_say_their_priority(looked_at):
+    code, lines = looked_at(custom_hooks=[dict(type='SyncBuffersHook', priority=49)])
+    assert code == 0 and lines[-1].endswith('errors: 0, warnings: 0')
 
 
 def test_weights_of_which_nothing_fits_are_an_error(looked_at, tmp_path):

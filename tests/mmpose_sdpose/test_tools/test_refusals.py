@@ -9,7 +9,7 @@ from mmpose_sdpose.tools.refusals import refusal
 
 import pytest
 import torch
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -46,6 +46,10 @@ def options(*given: str):
         ),
         (optimizer(type='Adam', lr='abc'), "{'type': 'Adam', 'lr': 'abc'}"),
         (optimizer(type='Adam', lrr=1.0), "unexpected keyword argument 'lrr'"),
+        (
+            lambda: Config(dict(a=dict(b=1))).merge_from_dict({'a.b.c': 3}),
+            '--cfg-options: TypeError: ',
+        ),
         (options('lr'), '--cfg-options lr: each must be KEY=VALUE'),
         (options('a=1', 'b=[(1]'), '--cfg-options b=[(1] (AssertionError: '),
         (
@@ -59,16 +63,35 @@ def test_what_a_library_refuses_is_said(call, said):
     assert said in refusal(caught(call))
 
 
-def test_mistakes_in_own_code_keep_their_traceback():
-    @MODELS.register_module()
-    class Mistaken(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            raise ValueError('of its own')
+class Raising(nn.Module):
+    """Fails in its constructor, as a test says."""
 
+    def __init__(self, how: Callable) -> None:
+        super().__init__()
+        how()
+
+
+def raise_own() -> None:
+    raise ValueError('of its own')
+
+
+@pytest.mark.parametrize(
+    'how',
+    [
+        raise_own,
+        lambda: nn.Conv2d(3, 8, 3, groups=2),  # torch refuses what it asks for
+        lambda: Config.fromfile('/nonexistent.py'),
+        lambda: {}['registry'],
+    ],
+)
+def test_mistakes_in_own_code_keep_their_traceback(how):
+    MODELS.register_module(module=Raising)
     try:
-        assert refusal(caught(lambda: MODELS.build(dict(type='Mistaken')))) is None
+        error = caught(lambda: MODELS.build(dict(type='Raising', how=how)))
     finally:
-        MODELS.module_dict.pop('Mistaken')
-    # A run that has begun builds nothing.
+        MODELS.module_dict.pop('Raising')
+    assert refusal(error) is None
+
+
+def test_once_a_run_has_begun_nothing_is_built():
     assert refusal(caught(lambda: torch.zeros(2, 3) @ torch.zeros(2, 3))) is None
