@@ -178,16 +178,7 @@ class OneProduct(nn.Module):
 
 
 class ProductPerHead(nn.Module):
-    """The same by a product for each head, after which nothing has to be moved.
-
-    Args:
-        weights: For each: (D, heads * d).
-        heads: Number of heads.
-        length: Number of tokens N of an image.
-
-    Shape:
-        (B * N, D) -> for each of the weights (B, heads, N, d)
-    """
+    """The same as :class:`OneProduct` by a product for each head, after which nothing is moved."""
 
     def __init__(self, weights: Sequence[Tensor], heads: int, length: int) -> None:
         super().__init__()

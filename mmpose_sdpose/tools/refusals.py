@@ -10,6 +10,7 @@ from typing import Any
 
 from mmpose_sdpose.arguments import near
 from mmpose_sdpose.datasets.checks.findings import short
+from mmpose_sdpose.datasets.checks.settings import registered_in
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import Registry, build_from_cfg
@@ -77,12 +78,3 @@ def _said(error: BaseException) -> str:
 
 def _package(frame: FrameType) -> str:
     return frame.f_globals.get('__name__', '').split('.')[0]
-
-
-def registered_in(registry: Registry | None) -> set[str]:
-    """Names that a registry and those above it know."""
-    names: set[str] = set()
-    while registry is not None:
-        names |= set(registry.module_dict)
-        registry = registry.parent
-    return names

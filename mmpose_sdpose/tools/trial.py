@@ -14,9 +14,9 @@ from mmpose_sdpose.arguments import near
 from mmpose_sdpose.checkpoint import fetch_state_dict, judge
 from mmpose_sdpose.datasets.checks import Finding, Leaf, check_data, leaves_of
 from mmpose_sdpose.datasets.checks.findings import some
-from mmpose_sdpose.datasets.checks.settings import check_kinds, type_name
+from mmpose_sdpose.datasets.checks.settings import check_kinds, registered_in, type_name
 from mmpose_sdpose.engine.hooks import LossWeightHook
-from mmpose_sdpose.tools.refusals import registered_in, why_not_built
+from mmpose_sdpose.tools.refusals import why_not_built
 from mmpose_sdpose.tools.run_summary import describe_model, pretrained_backbone, shorten
 
 import torch

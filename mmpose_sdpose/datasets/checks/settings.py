@@ -9,6 +9,7 @@ from typing import Any
 import mmpose
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.registry import Registry
 from mmpose.registry import DATASETS, OPTIMIZERS
 
 from ...arguments import near
@@ -60,6 +61,15 @@ def type_name(settings: dict[str, Any]) -> str:
     """Name of the class that a part of a config names: as text, with a scope, or itself."""
     kind = settings.get('type', '')
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def registered_in(registry: Registry | None) -> set[str]:
+    """Names that a registry and those above it know."""
+    names: set[str] = set()
+    while registry is not None:
+        names |= set(registry.module_dict)
+        registry = registry.parent
+    return names
 
 
 def transforms_of(dataset: dict[str, Any]) -> list[dict[str, Any]]:
@@ -368,8 +378,8 @@ def check_run(cfg: Config) -> Iterator[Finding]:
     settings = (cfg.get('optim_wrapper') or {}).get('optimizer')
     kind = settings.get('type') if isinstance(settings, dict) else None
     if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
-        names = [name for parent in (OPTIMIZERS, OPTIMIZERS.parent) for name in parent.module_dict]
-        yield Finding(f'optim_wrapper.optimizer: there is no {kind!r}{near(kind, names)}')
+        hint = near(kind, registered_in(OPTIMIZERS))
+        yield Finding(f'optim_wrapper.optimizer: there is no {kind!r}{hint}')
     saving = _saving(cfg)
     interval = saving.get('interval', -1)  # 0 and less: never
     if not is_whole(interval):
