@@ -174,6 +174,11 @@ class Fit:
         foreign = [f'{name}: not in the model' for name in self.foreign]
         return [*missing, *self.mismatched, *foreign]
 
+    @property
+    def lacking(self) -> int:
+        """How many weights of the model the checkpoint does not fill."""
+        return len(self.missing) + len(self.mismatched)
+
     def __bool__(self) -> bool:
         return not self.misfits and not self.unusable
 
@@ -181,9 +186,8 @@ class Fit:
         """Why the checkpoint is refused, and the way out, in a sentence."""
         if self.unusable:
             return unusable_weights(source, self.unusable)
-        lacking = len(self.missing) + len(self.mismatched)
-        what = f'{lacking} of {self.total} weights do not fit'
-        if not lacking:
+        what = f'{self.lacking} of {self.total} weights do not fit'
+        if not self.lacking:
             what = f'{len(self.foreign)} weights of it have no place in the model'
         return (
             f'the checkpoint {source} is of another model than the config: {what}, '
@@ -195,7 +199,7 @@ class Fit:
         """How much of a model is filled, and what is not, in half a sentence."""
         rest = [*self.missing, *(line.split(':')[0] for line in self.mismatched)]
         others = f'; the others begin anew: {rest[0]}' + ', …' * (len(rest) > 1) if rest else ''
-        return f"{self.total - len(rest)} of the model's {self.total} from {source}{others}"
+        return f"{self.total - self.lacking} of the model's {self.total} from {source}{others}"
 
 
 def judge(found: Mapping[str, Any], model: nn.Module, training: bool = False) -> Fit:

@@ -148,8 +148,7 @@ def _weights(cfg: Config, model: nn.Module) -> str | Finding:
         fit = judge(fetch_state_dict(source), model, training=True)
     except (OSError, ValueError) as error:
         return Finding(f'load_from: {error}')
-    nothing_fits = len(fit.missing) + len(fit.mismatched) == fit.total
-    if nothing_fits or fit.unusable:
+    if fit.lacking == fit.total or fit.unusable:
         return Finding(f'load_from: {fit.complaint(source)}')
     return fit.taken(source)
 

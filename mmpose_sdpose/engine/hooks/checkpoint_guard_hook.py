@@ -96,10 +96,10 @@ class CheckpointGuardHook(Hook):
             found.update(_weights_of_keypoints(runner, checkpoint, found))
             checkpoint['state_dict'] = found
         fit = judge(found, model, training=is_training(runner))
-        nothing_fits = len(fit.missing) + len(fit.mismatched) == fit.total
+        nothing_fits = fit.lacking == fit.total
         if fit.unusable or nothing_fits or (fit.misfits and self.strict and not fine_tuning):
             raise ValueError(fit.complaint(source))
-        if fine_tuning and (fit.missing or fit.mismatched):
+        if fine_tuning and fit.lacking:
             MMLogger.get_current_instance().warning(f'weights: {fit.taken(source)}')
         if runner._resume and is_training(runner):
             _check_state(checkpoint, source)
