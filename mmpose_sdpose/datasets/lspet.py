@@ -29,6 +29,8 @@ MARGIN = 0.15
 LEAST_JOINTS = 4
 #: Photos whose size is looked at before all are copied.
 TRIED = 24
+#: LSPET's people are in the middle of their photos: the mean of so many is above this share of a side.
+ENOUGH, LEAST_CENTRE = 12, 0.38
 _UNLIKE = 'is it the file of another data set (LSP has (3, 14, 2000))?'
 
 
@@ -188,14 +190,24 @@ def _check_joints(archive: Archive) -> None:
             f'the joints of half of the photos are within {np.median(spans):.2g} pixels: {ANNOTATIONS} '
             f'must have them in pixels of the photos; {_UNLIKE}'
         )
-    inside = []
-    for index in usable[np.linspace(0, len(usable) - 1, TRIED).astype(int)]:
+    inside, centres = [], []
+    for index in np.unique(usable[np.linspace(0, len(usable) - 1, TRIED).astype(int)]):
         image = _image_entry(index + 1, archive.images[index])
-        inside += list(_inside(points[labelled[:, index], :, index], image))
+        person = points[labelled[:, index], :, index]
+        inside += list(_inside(person, image))
+        middle = (person.min(axis=0) + person.max(axis=0)) / 2
+        centres.append(middle / [image['width'], image['height']])
     if np.mean(inside) < 0.9:
         raise ArchiveError(
-            f'{1 - np.mean(inside):.0%} of the joints of {TRIED} photos are outside of the photo: were '
-            'the photos resized or cut? Take those of the archive'
+            f'{1 - np.mean(inside):.0%} of the joints of {len(centres)} photos are outside of the photo'
+            ': were the photos resized or cut? Take those of the archive'
+        )
+    centre = np.mean(centres, axis=0)
+    if len(centres) >= ENOUGH and centre.min() < LEAST_CENTRE:
+        raise ArchiveError(
+            f'the people of {len(centres)} photos are at {centre[0]:.0%} of the width and '
+            f'{centre[1]:.0%} of the height by their joints, those of LSPET in the middle: were the '
+            'photos enlarged, or the joints scaled? Take those of the archive'
         )
 
 

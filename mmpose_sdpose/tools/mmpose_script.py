@@ -13,7 +13,8 @@ from typing import Any
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
 from mmpose_sdpose.datasets.checks import check_data, raise_errors
-from mmpose_sdpose.datasets.checks.settings import check_kinds, type_name
+from mmpose_sdpose.datasets.checks.parts import type_name
+from mmpose_sdpose.datasets.checks.runs import check_kinds
 from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.engine.earlier_training import refuse_to_replace
 from mmpose_sdpose.tools.console import fail

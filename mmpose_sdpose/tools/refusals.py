@@ -10,7 +10,7 @@ from typing import Any
 
 from mmpose_sdpose.arguments import near
 from mmpose_sdpose.datasets.checks.findings import short
-from mmpose_sdpose.datasets.checks.settings import registered_in
+from mmpose_sdpose.datasets.checks.parts import registered_in
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import Registry, build_from_cfg

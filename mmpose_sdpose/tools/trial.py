@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,8 @@ from mmpose_sdpose.arguments import near
 from mmpose_sdpose.checkpoint import fetch_state_dict, judge
 from mmpose_sdpose.datasets.checks import Finding, Leaf, check_data, leaves_of
 from mmpose_sdpose.datasets.checks.findings import some
-from mmpose_sdpose.datasets.checks.settings import check_kinds, registered_in, type_name
+from mmpose_sdpose.datasets.checks.parts import registered_in, type_name
+from mmpose_sdpose.datasets.checks.runs import check_kinds
 from mmpose_sdpose.engine.hooks import LossWeightHook
 from mmpose_sdpose.tools.refusals import why_not_built
 from mmpose_sdpose.tools.run_summary import describe_model, pretrained_backbone, shorten
@@ -100,6 +102,7 @@ def _try(cfg: Config, stages: Sequence[str], has_data: bool) -> Iterator[tuple[s
         yield 'model', Finding(f'the model cannot be built: {why_not_built(error)}')
         return
     yield 'model', _model(model)
+    yield from _loops(cfg, stages)
     if 'train' in stages:  # a test is told its weights
         yield 'weights', _weights(cfg, model)
         yield from _training(cfg, model)
@@ -154,7 +157,7 @@ def _weights(cfg: Config, model: nn.Module) -> str | Finding:
 
 
 def _training(cfg: Config, model: BaseModel) -> Iterator[tuple[str, Finding]]:
-    """What keeps optimizer, schedules, hooks or loop of a training from being built."""
+    """What keeps optimizer, schedules or hooks of a training from being built."""
     parts = ('train_dataloader', 'train_cfg', 'optim_wrapper')
     absent = [name for name in parts if not cfg.get(name)]
     if absent:
@@ -187,12 +190,34 @@ def _training(cfg: Config, model: BaseModel) -> Iterator[tuple[str, Finding]]:
                 hook = HOOKS.build(settings)
             if isinstance(hook, LossWeightHook):
                 hook.check_losses(model)
-        part = 'train_cfg'
-        kind = cfg.train_cfg.get('type')
-        if isinstance(kind, str) and LOOPS.get(kind) is None:
-            raise ValueError(f'there is no loop {kind!r}{near(kind, registered_in(LOOPS))}')
     except Exception as error:  # whatever a constructor refuses
         yield 'training', Finding(f'{part} cannot be used: {why_not_built(error)}')
+
+
+def _loops(cfg: Config, stages: Sequence[str]) -> Iterator[tuple[str, Finding]]:
+    """Loops that are unknown, or do not take what the config says; not built, as each needs a runner."""
+    for stage in stages:
+        settings = dict(cfg.get(f'{stage}_cfg') or {})
+        if not settings:
+            continue
+        given = dict(runner=None, dataloader=None)
+        if stage == 'train':
+            usual = {True: 'EpochBasedTrainLoop', False: 'IterBasedTrainLoop'}
+            kind = settings.pop('type', None) or usual.get(settings.pop('by_epoch', None))
+        else:
+            kind = settings.pop('type', f'{stage.title()}Loop')
+            given.update(evaluator=None)
+        found = LOOPS.get(kind) if isinstance(kind, str) else kind
+        problem = 'it has neither type nor by_epoch'
+        if found is not None:
+            try:
+                signature(found).bind(**given, **settings)
+                continue
+            except TypeError as error:
+                problem = f'{type_name(dict(type=found))}: {error}'
+        elif kind is not None:
+            problem = f'there is no loop {kind!r}{near(kind, registered_in(LOOPS))}'
+        yield stage, Finding(f'{stage}_cfg cannot be used: {problem}')
 
 
 def _cut(cfg: Config, stage: str, folder: Path) -> Config:

@@ -18,25 +18,13 @@ from .detections import read_detections
 from .findings import Finding, is_positive, short, some
 from .ground_truth import check_truth
 from .images import check_images
+from .keypoints import check_metainfo, count_keypoints, keypoints_given
 from .mixtures import check_mixture
+from .parts import COCO_METRICS, inner_datasets, metrics_of, student_of, transforms_of, type_name
 from .people import describe_categories, describe_nobody, describe_people
 from .person_crops import check_person_crops
-from .settings import (
-    COCO_METRICS,
-    check_kinds,
-    check_loader,
-    check_metainfo,
-    check_model,
-    check_run,
-    check_save_best,
-    count_keypoints,
-    inner_datasets,
-    keypoints_given,
-    metrics_of,
-    student_of,
-    transforms_of,
-    type_name,
-)
+from .runs import check_kinds, check_loader, check_run, check_save_best
+from .top_down import check_model
 
 STAGES = ('train', 'val', 'test')
 

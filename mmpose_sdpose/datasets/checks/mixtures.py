@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .findings import Finding, is_positive, some
-from .settings import inner_datasets, keypoint_names, type_name
+from .keypoints import keypoint_names
+from .parts import inner_datasets, type_name
 
 #: So often is everyone of a data set seen in an epoch: beyond, MMPose's list of places fills the memory.
 _MOST = 10_000

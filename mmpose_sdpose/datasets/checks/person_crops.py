@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from .findings import Finding, some
-from .settings import check_targets, keypoint_names, transforms_of, type_name
+from .keypoints import keypoint_names
+from .parts import transforms_of, type_name
+from .top_down import check_targets
 
 CROP, AUGMENTATION = 'PackPersonCrop', 'DeviceAugmentation'
 

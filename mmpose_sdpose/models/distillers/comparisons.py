@@ -21,6 +21,15 @@ from .sides import Request, Side
 ROLES = ('student', 'teacher')
 #: Whose weights joints have: those of the labels, all one, or the teacher's scores.
 WEIGHTS = ('labels', 'all', 'teacher')
+#: How losses call the weights of joints.
+_WEIGHT_NAMES = (
+    'weight',
+    'weights',
+    'target_weight',
+    'target_weights',
+    'joint_weights',
+    'keypoint_weights',
+)
 
 
 @dataclass(frozen=True)
@@ -280,16 +289,33 @@ def _hashable(what: str, value: Any) -> Any:
 
 
 def _takes_weights(name: str, loss: nn.Module, count: int) -> bool:
-    """Whether a loss has an argument for weights after those for the quantities."""
+    """Whether a loss has an argument for weights after those for the quantities.
+
+    Raises:
+        ValueError: If it takes more or fewer quantities, or weights elsewhere.
+    """
     parameters = list(signature(loss.forward).parameters.values())
     if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in parameters):
         return True
+    what = f'losses.{name}: forward of a {type(loss).__name__}'
+    before = [place for place, one in enumerate(parameters[:count]) if one.name in _WEIGHT_NAMES]
+    needed = [one for one in parameters[count:] if one.default is Parameter.empty]
+    needed = [one for one in needed if 'weight' not in one.name]
+    takes = before[0] if before else len(parameters) if len(parameters) < count else None
+    if needed:
+        takes = parameters.index(needed[-1]) + 1
+    if takes is not None:
+        names = ', '.join(one.name for one in parameters[:takes])
+        raise ValueError(
+            f'{what} takes {takes} quantities ({names}), and is to compare {count}: name as many with '
+            'on=…'
+        )
     weights = [parameter for parameter in parameters[count:] if 'weight' in parameter.name]
     if not weights:
         return False
     if weights[0] is not parameters[count] or weights[0].kind is Parameter.KEYWORD_ONLY:
         raise ValueError(
-            f'losses.{name}: forward of a {type(loss).__name__} has {weights[0].name} elsewhere than '
-            f'right after the {count} quantities: forward(student, teacher, weights), in this order'
+            f'{what} has {weights[0].name} elsewhere than right after the {count} quantities: '
+            'forward(student, teacher, weights), in this order'
         )
     return True

@@ -418,6 +418,7 @@ def test_too_few_people_for_a_batch_are_named(root):
         (dict(batch_size=0), 'train_dataloader.batch_size (0) must be a whole number from 1 on'),
         (dict(batch_size='abc', drop_last=True), "batch_size ('abc') must be a whole number"),
         (dict(batch_size=2.5), 'batch_size (2.5) must be a whole number'),
+        (dict(batch_size=2.0), 'batch_size (2.0) must be written without a point: 2'),
         (dict(num_workers=-1), 'train_dataloader.num_workers (-1) must be a whole number from 0'),
         (
             dict(num_workers=0, persistent_workers=True),

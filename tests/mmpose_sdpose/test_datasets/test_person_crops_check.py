@@ -6,8 +6,8 @@ from typing import Any
 
 from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.datasets.checks import check_data
+from mmpose_sdpose.datasets.checks.parts import student_of
 from mmpose_sdpose.datasets.checks.person_crops import check_person_crops
-from mmpose_sdpose.datasets.checks.settings import student_of
 
 import pytest
 from mmengine.config import Config

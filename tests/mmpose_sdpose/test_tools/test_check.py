@@ -365,6 +365,26 @@ WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
             "LossWeightHook schedules ['a'], which the model does not compare",
         ),
         (dict(train_cfg=dict(type='Epochs', max_epochs=1)), "there is no loop 'Epochs'"),
+        (
+            dict(train_cfg=dict(by_epoch=True, max_epoch=1)),
+            'error: train_cfg cannot be used: EpochBasedTrainLoop: got an unexpected keyword argument',
+        ),
+        (
+            dict(train_cfg=dict(by_epoch=False)),
+            "IterBasedTrainLoop: missing a required argument: 'max_",
+        ),
+        (
+            dict(train_cfg__by_epoch=None),
+            'train_cfg cannot be used: it has neither type nor by_epo',
+        ),
+        (
+            dict(val_cfg=dict(type='ValLoop', fp=16)),
+            "error: val_cfg cannot be used: ValLoop: got an unexpected keyword argument 'fp'",
+        ),
+        (
+            dict(test_cfg=dict(type='TestLop')),
+            "test_cfg cannot be used: there is no loop 'TestLop'",
+        ),
         (dict(model=5), 'error: model (5) must be a dict'),
         (dict(train_dataloader=[1]), 'error: train_dataloader ([1]) must be a dict'),
         (dict(train_cfg=None), 'error: there is no train_cfg, which a training needs'),

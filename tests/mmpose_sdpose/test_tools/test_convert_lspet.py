@@ -118,7 +118,11 @@ def test_real_photos_keep_the_annotators_joints(tmp_path, photos):
         ('shares', 'the joints of half of the photos are within 0.65 pixels: .* in pixels'),
         (
             'resized',
-            '5.% of the joints of 24 photos are outside of the photo: were the photos resized',
+            '5.% of the joints of 4 photos are outside of the photo: were the photos resized',
+        ),
+        (
+            'scaled',
+            'the people of 12 photos are at 2.% of the width and 2.% of the height by their joints',
         ),
         ('no folder', 'nothing can be written into .*out.*: choose another --out'),
         ('objects', 'joints of 5 photos as object, those of LSPET are numbers'),
@@ -139,7 +143,11 @@ def test_what_is_no_archive_is_said_in_one_sentence(fault, said, tmp_path, capsy
         archive.mkdir()
     else:
         joints = np.zeros((3, 14, 5)) if fault == 'shape' else None
-        make_archive(archive, joints, photos=3 if fault == 'half' else PHOTOS)
+        photos = dict(half=3, scaled=12).get(fault, PHOTOS)
+        if fault == 'scaled':  # to half of the size of their photos
+            places = np.stack([5 + 2 * np.arange(14), 3 + 1.5 * np.arange(14), np.ones(14)], axis=1)
+            joints = np.repeat(places[..., None], photos, axis=2)
+        make_archive(archive, joints, photos)
     if fault == 'text':
         (archive / 'joints.mat').write_text('joints')
     if fault == 'objects':

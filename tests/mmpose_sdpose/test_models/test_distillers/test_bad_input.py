@@ -127,6 +127,21 @@ def nothing_at_all(side):
             "a SmoothL1Loss ignores weights='teacher': set use_target_weight=True",
         ),
         (
+            'coordinates',
+            {**COORDINATES, 'on': dict(student='coordinates', teacher=['coordinates', 'scores'])},
+            r'forward of a SmoothL1Loss takes 2 quantities \(output, target\), and is to compare 3',
+        ),
+        (
+            'coordinates',
+            dict(type='RLELoss'),
+            r'RLELoss takes 3 quantities \(pred, sigma, target\), and is to compare 2',
+        ),
+        (
+            'a',
+            dict(type='FeatureLoss', on=dict(student=['coordinates'] * 2, teacher='coordinates')),
+            r'FeatureLoss takes 2 quantities \(student, teacher\), and is to compare 3',
+        ),
+        (
             'features',
             dict(type='FeatureLoss', module=5),
             r'^features of the student: module \(5\) must be a path',
