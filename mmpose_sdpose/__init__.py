@@ -5,7 +5,7 @@ from .compat import (
     allow_mmengine_checkpoints,
     honour_compute_acc,
     import_mmpose,
-    is_check_run,
+    needs_nothing,
     refuse_config_in_checkpoint,
 )
 from .version import __version__
@@ -53,5 +53,5 @@ def register() -> None:
     from . import datasets, engine, evaluation, models  # noqa: F401
 
 
-if not is_check_run():
+if not needs_nothing():
     register()

@@ -14,9 +14,10 @@ torch or MMPose is missing.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -269,10 +270,21 @@ def _loss_that_honours_compute_acc(with_accuracy: Callable[..., dict]) -> Callab
     return loss
 
 
-def is_check_run() -> bool:
-    """Whether Python was started as ``python -m mmpose_sdpose.tools.check``.
+def needs_nothing() -> bool:
+    """Whether Python was started for what runs without MMPose: the check of an installation, or a help.
 
-    ``-m`` imports the package first, and that tool is meant for where the package cannot be imported.
-    Python 3.9 does not keep its command line: there, start the tool by its path.
+    ``python -m mmpose_sdpose.tools.check`` imports the package first, and that tool is meant for where
+    the package cannot be imported; ``mim train`` asks ``tools/train.py`` for its help before it trains.
+    Python 3.9 does not keep its command line: there, start the check by its path.
     """
-    return 'mmpose_sdpose.tools.check' in getattr(sys, 'orig_argv', ())
+    started = getattr(sys, 'orig_argv', ())
+    names = [arg.replace(os.sep, '.').removesuffix('.py') for arg in started]
+    if 'mmpose_sdpose.tools.check' in names:
+        return True
+    scripts = ('mmpose_sdpose.tools.train', 'mmpose_sdpose.tools.test')
+    return asks_for_help(started) and any(name.endswith(scripts) for name in names)
+
+
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Whether a command line has ``-h`` or ``--help`` in it."""
+    return not {'-h', '--help'}.isdisjoint(arguments)

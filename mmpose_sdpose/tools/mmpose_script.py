@@ -18,6 +18,7 @@ from mmpose_sdpose.datasets.checks.runs import check_kinds
 from mmpose_sdpose.engine import newest_checkpoint
 from mmpose_sdpose.engine.earlier_training import refuse_to_replace
 from mmpose_sdpose.tools.console import fail
+from mmpose_sdpose.tools.mmpose_script_help import find_script
 from mmpose_sdpose.tools.quiet import Quiet
 from mmpose_sdpose.tools.refusals import refusal
 from mmpose_sdpose.tools.run_report import RunReport
@@ -129,9 +130,7 @@ def _is_first_process() -> bool:
 def _load(name: str) -> Any:
     """A script of MMPose as a module."""
     package = Path(mmpose.__file__).parent
-    # A wheel keeps the scripts in .mim; a source checkout has them beside the package.
-    candidates = [package / '.mim' / 'tools' / name, package.parent / 'tools' / name]
-    path = next((path for path in candidates if path.is_file()), None)
+    path = find_script(package, name)
     if path is None:
         raise FileNotFoundError(
             f'MMPose in {package} has no tools/{name}: install MMPose 1.3 as a wheel'

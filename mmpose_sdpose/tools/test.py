@@ -2,7 +2,7 @@
 
 import sys
 
-from mmpose_sdpose.tools.mmpose_script import run_mmpose_script
+from mmpose_sdpose.tools.mmpose_script_help import main
 
 if __name__ == '__main__':
-    sys.exit(run_mmpose_script('test.py', ['test']))
+    sys.exit(main('test.py', ['test']))

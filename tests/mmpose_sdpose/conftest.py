@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import time
 import weakref
@@ -10,10 +11,15 @@ import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importab
 
 import pytest
 import torch
+from mmengine.config import utils
 from mmengine.runner import loops
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter as Workers
 
 torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else 2)
+
+
+# MMPose's index of models, which MMEngine reads anew for every config with a base in it.
+utils._get_cfg_metainfo = functools.cache(utils._get_cfg_metainfo)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any, Optional
 
@@ -384,12 +385,37 @@ def test_older_torch_is_left_alone(monkeypatch):
     [
         (['python', '-m', 'mmpose_sdpose.tools.check'], True),
         (['python', '-m', 'mmpose_sdpose.tools.train', 'config.py'], False),
+        (['python', '-m', 'mmpose_sdpose.tools.train', '--help'], True),
+        (
+            ['python', os.path.join('site-packages', 'mmpose_sdpose', 'tools', 'train.py'), '-h'],
+            True,
+        ),
+        (['python', '-m', 'mmpose_sdpose.tools.benchmark', '-h'], False),
+        (['python', 'tools/train.py', '-h'], False),
         (['python', 'check.py'], False),
     ],
 )
-def test_the_check_tool_is_recognised(monkeypatch, command, expected):
+def test_what_runs_without_mmpose_is_recognised(monkeypatch, command, expected):
     monkeypatch.setattr(sys, 'orig_argv', command, raising=False)
-    assert compat.is_check_run() is expected
+    assert compat.needs_nothing() is expected
+
+
+@pytest.mark.parametrize('name', ['train', 'test'])
+def test_the_help_of_mmposes_script_needs_no_mmpose(name):
+    """`mim train` asks for it before each training."""
+    code = f"""
+        import runpy, sys
+        sys.orig_argv = sys.argv = ['mmpose_sdpose.tools.{name}', '--help']
+        try:
+            runpy.run_module('mmpose_sdpose.tools.{name}', run_name='__main__')
+        finally:
+            assert not {{'torch', 'mmengine', 'mmpose'}} & set(sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, '-c', dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert '--work-dir' in done.stdout and '--cfg-options' in done.stdout
+    assert '--gpus' not in done.stdout  # where it is, MIM says which device, and MMPose knows none
 
 
 def test_the_config_in_a_checkpoint_is_not_run(tmp_path):
