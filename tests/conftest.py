@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-
-def pytest_collection_finish() -> None:
-    """What is imported stays: no garbage to be looked through for each data set that MMEngine reads."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture

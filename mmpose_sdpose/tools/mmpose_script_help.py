@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from mmpose_sdpose import register
 from mmpose_sdpose.compat import asks_for_help
@@ -48,7 +49,7 @@ def print_help(name: str) -> None:
     tree = ast.parse(path.read_text(encoding='utf-8')) if path else ast.Module([], [])
     parsers = [node for node in tree.body if getattr(node, 'name', '') == 'parse_args']
     # MMEngine's action for --cfg-options parses, which a help does not.
-    scope = dict(argparse=argparse, os=os, DictAction=argparse.Action)
+    scope: dict[str, Any] = dict(argparse=argparse, os=os, DictAction=argparse.Action)
     exec(compile(ast.Module(parsers, []), str(path), 'exec'), scope)
     if parsers:
         scope['parse_args']()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ def _metainfo(dataset: dict[str, Any]) -> dict[str, Any] | None:
     path = Path(metainfo['from_file'])
     if not path.is_file():  # as MMPose looks for its own
         path = Path(mmpose.__file__).parent / '.mim/configs/_base_/datasets' / path.name
+    if not path.is_file():
+        raise FileNotFoundError(metainfo['from_file'])
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _read(path: Path, changed: int) -> dict[str, Any]:
+    """A file of metainfo, which many data sets name and several checks ask for.
+
+    Args:
+        changed: When; a file that was written again is read again.
+    """
     return Config.fromfile(path).dataset_info
 
 
