@@ -80,7 +80,7 @@ def test_the_table_of_tools_has_all_of_them():
 #: Commands that a test elsewhere runs, or that run this one.
 ELSEWHERE = {
     'pip install ".[runtime]"': 'tests/test_dist.py installs the wheel into a bare environment',
-    'pip install .': 'make install does it, tests/mmpose_sdpose/test_commands.py uses it',
+    'pip install .': 'make install does it, tests/mmpose_sdpose/test_commands uses it',
     'make install': 'every run of the tests does it first',
     'source .venv/bin/activate': 'make puts .venv on the path',
     'make demo': 'tests/mmpose_sdpose/test_tools/test_demo.py',

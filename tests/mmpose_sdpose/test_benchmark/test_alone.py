@@ -13,17 +13,18 @@ from mmpose_sdpose.benchmark.alone import Job, open_network, time_alone
 from mmpose_sdpose.benchmark.made_up_data import made_up_image
 from mmpose_sdpose.benchmark.run import PROCESSES, build_subject, run_benchmark
 from mmpose_sdpose.benchmark.spec import CannotMeasure, Spec, list_specs
-from mmpose_sdpose.export.export import Request, export
 from mmpose_sdpose.tools.console import progress_bar
 
 import cv2
 import numpy as np
 import pytest
 
+from sdpose_runtime.model_file import packaged_model
+
 from ...sdpose_runtime.onnx_files import pose_file
 
 CONFIG = 'td-hm_sdpose-n_2xb16-16e_synthpose-128x96'
-WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
+ROOT = Path(__file__).parents[3]
 onnxruntime = pytest.importorskip('onnxruntime')
 
 
@@ -111,12 +112,14 @@ def test_openvino_has_no_cuda(small):
         build_subject(spec)
 
 
-def test_openvino_finds_the_same_keypoints(tmp_path):
+def test_openvino_finds_the_same_keypoints_with_the_packaged_model():
     pytest.importorskip('openvino', reason='OpenVINO is not installed: pip install openvino')
-    path = tmp_path / 'sdpose-n.onnx'
-    export(Request(CONFIG, WEIGHTS)).write(path)
+    path = packaged_model()
     ours, theirs = (open_network(job(path, engine)) for engine in ('onnxruntime', 'openvino'))
-    image = cv2.resize(made_up_image(), (96, 128)).astype(np.float32).transpose(2, 0, 1)[None]
-    images = (image - 120) / 58
-    for expected, found in zip(ours(images), theirs(images)):
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-2)
+    photo = cv2.imread(str(ROOT / 'docs/walk.jpg'))[..., ::-1]
+    people = [photo, photo[: len(photo) // 2], made_up_image()]
+    for image in people:
+        images = cv2.resize(image, (192, 256)).astype(np.float32).transpose(2, 0, 1)[None]
+        images = (images - 120) / 58
+        for expected, found in zip(ours(images), theirs(images)):
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-2)

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 
 from ... import warm
-from ..test_commands import needs_wheel
+from ..test_commands.commands import needs_wheel
 
 WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 
