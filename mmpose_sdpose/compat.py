@@ -277,12 +277,27 @@ def needs_nothing() -> bool:
     the package cannot be imported; ``mim train`` asks ``tools/train.py`` for its help before it trains.
     Python 3.9 does not keep its command line: there, start the check by its path.
     """
-    started = getattr(sys, 'orig_argv', ())
-    names = [arg.replace(os.sep, '.').removesuffix('.py') for arg in started]
-    if 'mmpose_sdpose.tools.check' in names:
+    name = _started().replace(os.sep, '.').removesuffix('.py')
+    if name == 'mmpose_sdpose.tools.check':
         return True
     scripts = ('mmpose_sdpose.tools.train', 'mmpose_sdpose.tools.test')
-    return asks_for_help(started) and any(name.endswith(scripts) for name in names)
+    is_script = any(f'.{name}'.endswith(f'.{script}') for script in scripts)
+    return is_script and asks_for_help(sys.orig_argv)
+
+
+def _started() -> str:
+    """The script or module that Python was started with; empty if neither, or not known."""
+    arguments = iter(getattr(sys, 'orig_argv', ())[1:])
+    for argument in arguments:
+        if argument in ('-W', '-X'):
+            next(arguments, '')  # its value
+        elif argument.startswith(('-W', '-X')):
+            continue
+        elif not argument.startswith('-'):
+            return argument
+        elif argument.endswith(('m', 'c')):
+            return next(arguments, '') if argument.endswith('m') else ''
+    return ''
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 A process of its own spends most of a short command on them. Here a server imports them once, and each
 command is a fork of it, with arguments, folder, environment and output of its own, from the same code.
+What needs a process of its own is tested elsewhere: what is imported when, and what is done at its end.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def run(
     try:
         with tempfile.TemporaryDirectory() as folder:
             outputs = [os.path.join(folder, name) for name in ('out', 'err')]
+            for path in outputs:
+                Path(path).touch()
             task = (list(map(str, arguments)), str(cwd or Path.cwd()), environment, outputs)
             process = _SERVER.Process(target=_command, args=task)
             process.start()
@@ -55,12 +58,16 @@ def _command(
     arguments: list[str], cwd: str, environment: dict[str, str], outputs: list[str]
 ) -> None:
     for number, path in enumerate(outputs, 1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+        os.dup2(os.open(path, os.O_WRONLY), number)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:0] = filter(None, environment.get('PYTHONPATH', '').split(os.pathsep))
     sys.argv[:] = arguments
+    if 'OMP_NUM_THREADS' in environment:  # which PyTorch reads when it is imported
+        import torch
+
+        torch.set_num_threads(int(environment['OMP_NUM_THREADS']))
     if arguments[0].endswith('.py'):
         sys.path.insert(0, os.path.dirname(arguments[0]))
         runpy.run_path(arguments[0], run_name='__main__')

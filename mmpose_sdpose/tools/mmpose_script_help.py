@@ -48,11 +48,17 @@ def print_help(name: str) -> None:
     path = find_script(Path(spec.origin).parent, name) if spec and spec.origin else None
     tree = ast.parse(path.read_text(encoding='utf-8')) if path else ast.Module([], [])
     parsers = [node for node in tree.body if getattr(node, 'name', '') == 'parse_args']
-    # MMEngine's action for --cfg-options parses, which a help does not.
-    scope: dict[str, Any] = dict(argparse=argparse, os=os, DictAction=argparse.Action)
+    scope: dict[str, Any] = dict(argparse=argparse, os=os, DictAction=_Ignored)
     exec(compile(ast.Module(parsers, []), str(path), 'exec'), scope)
     if parsers:
         scope['parse_args']()
+
+
+class _Ignored(argparse.Action):
+    """In place of MMEngine's action for ``--cfg-options``; beside ``--help`` none are needed."""
+
+    def __call__(self, *arguments: Any) -> None:
+        pass
 
 
 def find_script(package: Path, name: str) -> Path | None:

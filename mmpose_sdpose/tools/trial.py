@@ -198,26 +198,30 @@ def _loops(cfg: Config, stages: Sequence[str]) -> Iterator[tuple[str, Finding]]:
     """Loops that are unknown, or do not take what the config says; not built, as each needs a runner."""
     for stage in stages:
         settings = dict(cfg.get(f'{stage}_cfg') or {})
-        if not settings:
-            continue
-        given = dict(runner=None, dataloader=None)
-        if stage == 'train':
-            usual = {True: 'EpochBasedTrainLoop', False: 'IterBasedTrainLoop'}
-            kind = settings.pop('type', None) or usual.get(settings.pop('by_epoch', None))
-        else:
-            kind = settings.pop('type', f'{stage.title()}Loop')
-            given.update(evaluator=None)
-        found = LOOPS.get(kind) if isinstance(kind, str) else kind
-        problem = 'it has neither type nor by_epoch'
-        if found is not None:
-            try:
-                signature(found).bind(**given, **settings)
-                continue
-            except TypeError as error:
-                problem = f'{type_name(dict(type=found))}: {error}'
-        elif kind is not None:
-            problem = f'there is no loop {kind!r}{near(kind, registered_in(LOOPS))}'
-        yield stage, Finding(f'{stage}_cfg cannot be used: {problem}')
+        problem = _loop_problem(stage, settings) if settings else None
+        if problem:
+            yield stage, Finding(f'{stage}_cfg cannot be used: {problem}')
+
+
+def _loop_problem(stage: str, settings: dict[str, Any]) -> str | None:
+    """Why a runner could not build a loop, as it goes about it."""
+    given = dict(runner=None, dataloader=None) | ({} if stage == 'train' else dict(evaluator=None))
+    has_type, has_epochs = 'type' in settings, 'by_epoch' in settings
+    kind = settings.pop('type', f'{stage.title()}Loop')
+    if stage == 'train' and not has_type:
+        by_epoch = settings.pop('by_epoch', True)
+        kind = 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop'
+    settings.pop('_scope_', None)
+    found = LOOPS.get(kind) if isinstance(kind, str) else kind
+    if not callable(found):
+        return f'there is no loop {kind!r}{near(str(kind), registered_in(LOOPS))}'
+    if stage == 'train' and has_type == has_epochs:
+        return 'it needs either type or by_epoch, and not both'
+    try:
+        signature(found).bind(**{**given, **settings})
+    except TypeError as error:
+        return f'{getattr(found, "__name__", found)}: {error}'
+    return None
 
 
 def _cut(cfg: Config, stage: str, folder: Path) -> Config:

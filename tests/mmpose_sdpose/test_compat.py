@@ -392,6 +392,11 @@ def test_older_torch_is_left_alone(monkeypatch):
         ),
         (['python', '-m', 'mmpose_sdpose.tools.benchmark', '-h'], False),
         (['python', 'tools/train.py', '-h'], False),
+        (['python', '-X', 'dev', '-Wignore', '-Bm', 'mmpose_sdpose.tools.check'], True),
+        (['python', 'mine.py', 'mmpose_sdpose.tools.check'], False),
+        (['python', 'mine.py', 'mmpose_sdpose/tools/train.py', '-h'], False),
+        (['python', '-c', 'pass', 'mmpose_sdpose/tools/train.py', '-h'], False),
+        (['python', 'xmmpose_sdpose/tools/train.py', '-h'], False),
         (['python', 'check.py'], False),
     ],
 )
@@ -405,7 +410,8 @@ def test_the_help_of_mmposes_script_needs_no_mmpose(name):
     """`mim train` asks for it before each training."""
     code = f"""
         import runpy, sys
-        sys.orig_argv = sys.argv = ['mmpose_sdpose.tools.{name}', '--help']
+        sys.argv = ['train', '--cfg-options', 'a=1', '--help']
+        sys.orig_argv = ['python', '-m', 'mmpose_sdpose.tools.{name}', '--help']
         try:
             runpy.run_module('mmpose_sdpose.tools.{name}', run_name='__main__')
         finally:

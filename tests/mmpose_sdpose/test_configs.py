@@ -124,6 +124,7 @@ def every_config() -> list:
 @pytest.mark.parametrize('path', every_config())
 def test_every_config_learns_from_an_image_and_predicts_on_one(path, tmp_path):
     cfg = Config.fromfile(path)
+    assert 'mmpose_sdpose' in cfg.custom_imports['imports']  # for MMPose's own scripts
     keypoints = 14 if re.search('_(crowdpose|lspet)-', path.stem) else 17
     model = build_untrained(cfg)
     pipeline, left_out = made_up_data.training_pipeline(cfg)

@@ -54,7 +54,7 @@ def _metainfo(dataset: dict[str, Any]) -> dict[str, Any] | None:
         path = Path(mmpose.__file__).parent / '.mim/configs/_base_/datasets' / path.name
     if not path.is_file():
         raise FileNotFoundError(metainfo['from_file'])
-    return _read(path, path.stat().st_mtime_ns)
+    return _read(path.resolve(), path.stat().st_mtime_ns)
 
 
 @lru_cache

@@ -108,13 +108,13 @@ def check_loader(loader: dict[str, Any], place: str) -> Iterator[Finding]:
     """Whether a loader's numbers are some that torch takes."""
     for name, least in (('batch_size', 1), ('num_workers', 0)):
         value = loader.get(name, least)
-        yield from _check_whole(value, least, f'{place}.{name}')
-        if type(value) is float and is_whole(
-            value
-        ):  # which loops take, and torch's loader does not
+        # Loops take 2.0 for 2, and so does a loader for its workers.
+        if name == 'batch_size' and type(value) is float and is_whole(value) and value >= least:
             yield Finding(
                 f'{place}.{name} ({value!r}) must be written without a point: {value:.0f}'
             )
+        else:
+            yield from _check_whole(value, least, f'{place}.{name}')
     if loader.get('persistent_workers') and not loader.get('num_workers'):
         yield Finding(
             f'{place}.num_workers is 0, and persistent_workers=True keeps workers: set '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
@@ -21,15 +22,8 @@ from .sides import Request, Side
 ROLES = ('student', 'teacher')
 #: Whose weights joints have: those of the labels, all one, or the teacher's scores.
 WEIGHTS = ('labels', 'all', 'teacher')
-#: How losses call the weights of joints.
-_WEIGHT_NAMES = (
-    'weight',
-    'weights',
-    'target_weight',
-    'target_weights',
-    'joint_weights',
-    'keypoint_weights',
-)
+#: How losses call the weights of joints; attention's weights are a quantity.
+_WEIGHTS_NAME = re.compile(r'^(?!attention)(.*_)?weights?$')
 
 
 @dataclass(frozen=True)
@@ -297,18 +291,22 @@ def _takes_weights(name: str, loss: nn.Module, count: int) -> bool:
     parameters = list(signature(loss.forward).parameters.values())
     if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in parameters):
         return True
+    parameters = [one for one in parameters if one.kind is not Parameter.VAR_KEYWORD]
     what = f'losses.{name}: forward of a {type(loss).__name__}'
-    before = [place for place, one in enumerate(parameters[:count]) if one.name in _WEIGHT_NAMES]
-    needed = [one for one in parameters[count:] if one.default is Parameter.empty]
-    needed = [one for one in needed if 'weight' not in one.name]
-    takes = before[0] if before else len(parameters) if len(parameters) < count else None
-    if needed:
-        takes = parameters.index(needed[-1]) + 1
-    if takes is not None:
-        names = ', '.join(one.name for one in parameters[:takes])
+    names = [one.name for one in parameters]
+    places = [place for place, one in enumerate(names[:count]) if _WEIGHTS_NAME.search(one)]
+    takes = places[0] if places else len(names)
+    if takes < count:
         raise ValueError(
-            f'{what} takes {takes} quantities ({names}), and is to compare {count}: name as many with '
-            'on=…'
+            f'{what} takes {takes} quantities ({", ".join(names[:takes])}), and is to compare {count}, '
+            f"the student's and then the teacher's; weights of joints are said by weights={WEIGHTS}"
+        )
+    needed = [one.name for one in parameters[count:] if one.default is Parameter.empty]
+    needed = [one for one in needed if 'weight' not in one]
+    if needed:
+        raise ValueError(
+            f'{what} needs {", ".join(needed)} besides the {count} quantities: name as many with on=…, '
+            'or give it a default'
         )
     weights = [parameter for parameter in parameters[count:] if 'weight' in parameter.name]
     if not weights:

@@ -6,16 +6,20 @@ import os
 import subprocess
 import sys
 import venv
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mmpose_sdpose.configs import find_config
-from mmpose_sdpose.tools import check
+from mmpose_sdpose.tools import check, trial
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import EpochBasedTrainLoop
+from mmpose.registry import LOOPS
 
 from ..test_datasets.test_check_data import root  # noqa: F401  a fixture
 
@@ -374,8 +378,8 @@ WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
             "IterBasedTrainLoop: missing a required argument: 'max_",
         ),
         (
-            dict(train_cfg__by_epoch=None),
-            'train_cfg cannot be used: it has neither type nor by_epo',
+            dict(train_cfg__type='EpochBasedTrainLoop'),
+            'train_cfg cannot be used: it needs either type or by_epoch, and not both',
         ),
         (
             dict(val_cfg=dict(type='ValLoop', fp=16)),
@@ -399,6 +403,53 @@ def test_what_does_not_fit_is_found(looked_at, changes, said):
     code, lines = looked_at(**changes)
     assert said in '\n'.join(lines)
     assert code == any(line.startswith('error: ') for line in lines)
+
+
+@LOOPS.register_module()
+class OwnLoop(EpochBasedTrainLoop):
+    """Takes what it is given."""
+
+    def __init__(self, runner, dataloader, max_epochs, **options) -> None:
+        super().__init__(runner, dataloader, max_epochs)
+
+
+@pytest.mark.parametrize(
+    ('stage', 'settings', 'said'),
+    [
+        ('train', dict(type='OwnLoop', max_epochs=1, anything=2), None),
+        ('train', dict(type=OwnLoop, max_epochs=1), None),
+        (
+            'train',
+            dict(type='mmengine.EpochBasedTrainLoop', _scope_='mmengine', max_epochs=1),
+            None,
+        ),
+        ('train', dict(type=partial(EpochBasedTrainLoop, max_epochs=1)), None),
+        ('train', dict(by_epoch=2, max_epochs=1), None),
+        ('train', dict(by_epoch=None, max_iters=1), None),
+        ('val', dict(), None),
+        ('val', dict(type='ValLoop', dataloader=dict(), evaluator=dict()), None),
+        ('val', dict(fp16=True), None),
+        (
+            'train',
+            dict(type='OwnLoop', by_epoch=True, max_epochs=1),
+            'either type or by_epoch, and not',
+        ),
+        ('train', dict(max_epochs=1), 'either type or by_epoch, and not both'),
+        ('train', dict(type=5, max_epochs=1), 'there is no loop 5'),
+        (
+            'train',
+            dict(type=partial(EpochBasedTrainLoop, max_epochs=1), epochs=2),
+            "argument 'epochs'",
+        ),
+        ('val', dict(type=None), 'there is no loop None'),
+        ('test', dict(type='TestLop'), "there is no loop 'TestLop'; did you mean TestLoop"),
+    ],
+)
+def test_loops_are_what_a_runner_takes(stage, settings, said):
+    init_default_scope('mmpose')
+    findings = list(trial._loops({f'{stage}_cfg': settings}, [stage]))
+    assert bool(findings) == (said is not None), findings
+    assert said is None or said in str(findings[0][1])
 
 
 def test_hooks_may_say_their_priority(looked_at):

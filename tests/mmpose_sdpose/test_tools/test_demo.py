@@ -28,28 +28,25 @@ WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
 SIZES = ['--train', '24', '--val', '8', '--epochs', '1', '--out', 'demo']
 
 
-@pytest.fixture
-def warm_steps(monkeypatch):
-    """The demo's steps run as ever, but in processes that have imported PyTorch and MMPose already."""
-
-    def run(command: list[str], **options: object) -> subprocess.CompletedProcess:
-        python, flag, *arguments = command
-        assert (python, flag) == (sys.executable, '-m')
-        done = warm.run(arguments)
-        if not options:  # which capture what is printed
-            sys.stdout.write(done.stdout)
-            sys.stderr.write(done.stderr)
-        return done
-
-    monkeypatch.setattr(tool.subprocess, 'run', run)
+def warm_step(command: list[str], **options: object) -> subprocess.CompletedProcess:
+    """A step of the demo in a process that has imported PyTorch and MMPose already."""
+    python, flag, *arguments = command
+    assert (python, flag) == (sys.executable, '-m')
+    done = warm.run(arguments)
+    if not options:  # which capture what is printed
+        sys.stdout.write(done.stdout)
+        sys.stderr.write(done.stderr)
+    return done
 
 
 @needs_wheel
-def test_demo_runs_and_does_nothing_twice(tmp_path, monkeypatch, capsys, warm_steps):
-    monkeypatch.setattr(sys, 'argv', ['demo', *SIZES])
-    monkeypatch.setenv('SYNTHPOSE_ROOT', '')  # which the demo sets: as it was afterwards
-    monkeypatch.chdir(tmp_path)
-    assert tool.main() == 0, capsys.readouterr().err[-3000:]
+def test_demo_runs_and_does_nothing_twice(tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as here:
+        here.setattr(tool.subprocess, 'run', warm_step)
+        here.setattr(sys, 'argv', ['demo', *SIZES])
+        here.setenv('SYNTHPOSE_ROOT', '')  # which the demo sets: as it was afterwards
+        here.chdir(tmp_path)
+        assert tool.main() == 0, capsys.readouterr().err[-3000:]
     output, out = capsys.readouterr().out, tmp_path / 'demo'
     assert cv2.imread(str(out / 'photo/grace_hopper.jpg')).shape == (600, 512, 3)
     for row in (
@@ -70,8 +67,8 @@ def test_demo_runs_and_does_nothing_twice(tmp_path, monkeypatch, capsys, warm_st
     assert f'It has not learned: AP {values["untrained"]:.3f} before' in output
     checkpoint = out / 'train' / 'epoch_1.pth'
     written = checkpoint.stat().st_mtime_ns
-    monkeypatch.undo()
     command = [Path(sys.executable).with_name('mim'), 'run', 'mmpose_sdpose', 'demo', *SIZES]
+    monkeypatch.delenv('PYTHONPATH', raising=False)  # the installed package
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, f'{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
     assert 'already trained' in done.stdout and 'already there' in done.stdout

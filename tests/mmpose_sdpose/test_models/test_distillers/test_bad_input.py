@@ -129,12 +129,12 @@ def nothing_at_all(side):
         (
             'coordinates',
             {**COORDINATES, 'on': dict(student='coordinates', teacher=['coordinates', 'scores'])},
-            r'forward of a SmoothL1Loss takes 2 quantities \(output, target\), and is to compare 3',
+            r'a SmoothL1Loss takes 2 quantities \(output, target\), and is to compare 3, .*by weights=',
         ),
         (
             'coordinates',
             dict(type='RLELoss'),
-            r'RLELoss takes 3 quantities \(pred, sigma, target\), and is to compare 2',
+            r'forward of a RLELoss needs target besides the 2 quantities: name as many with on=',
         ),
         (
             'a',

@@ -144,11 +144,30 @@ NO_NUMBER = 'OddLoss gives no single number, but '
             'forward of a OddLoss has weights elsewhere than right after the 2 quantities',
         ),
         (lambda self, s, t, *, weight=None: (s - t).mean(), 'a OddLoss has weight elsewhere than right'),
+        (lambda self, s: s.mean(), r'takes 1 quantities \(s\), and is to compare 2, the student'),
+        (lambda self, s, target_weight: s.mean(), r'takes 1 quantities \(s\), and is to compare 2'),
+        (lambda self, s, t, *, epoch: s.mean(), 'needs epoch besides the 2 quantities: name as many'),
     ],
 )  # fmt: skip
 def test_a_loss_that_teaches_nothing_is_named(forward, message):
     with pytest.raises(ValueError, match=f'losses.odd: .*{message}'):
         distiller(losses=odd(forward))
+
+
+@pytest.mark.parametrize(
+    'forward',
+    [
+        lambda self, student, teacher, **options: (student - teacher).abs().mean(),
+        lambda self, student, teacher, joint_weight=None, **options: (
+            (student - teacher).abs().mean()
+        ),
+        lambda self, attention_weights, others, scale=2.0: (
+            (attention_weights - others).abs().mean()
+        ),
+    ],
+)
+def test_a_loss_may_take_more_than_it_is_given(forward):
+    assert distiller(losses=odd(forward))
 
 
 def test_logits_are_no_probabilities():
