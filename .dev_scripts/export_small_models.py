@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mmpose_sdpose.checkpoint import write_checkpoint
 from mmpose_sdpose.configs import build_model
 from mmpose_sdpose.tools import export_onnx
 
@@ -49,7 +50,7 @@ def main() -> int:
             if packaged is None:
                 torch.manual_seed(0)
                 checkpoint = str(Path(folder, f'{name}.pth'))
-                torch.save(dict(state_dict=build_model(config).state_dict()), checkpoint)
+                write_checkpoint(dict(state_dict=build_model(config).state_dict()), checkpoint)
             files: dict[Path, tuple[str, ...]] = {args.out / f'{name}.onnx': ()}
             if packaged and args.int8:
                 files[args.out / f'{name}-int8.onnx'] = ('--int8', args.int8)

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
+from unittest.mock import patch
 
 _SERVER = multiprocessing.get_context('forkserver')
 _SERVER.set_forkserver_preload(['mmpose_sdpose.tools.mmpose_script', 'mmpose.apis'])
@@ -33,24 +34,17 @@ def run(
         environment: Instead of this process' own; folders of PYTHONPATH are looked in first.
     """
     environment = dict(os.environ if environment is None else environment)
-    before = os.environ.get('PYTHONPATH')
-    os.environ['PYTHONPATH'] = os.pathsep.join(
-        filter(None, sys.path)
-    )  # the server takes no sys.path
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            outputs = [os.path.join(folder, name) for name in ('out', 'err')]
-            for path in outputs:
-                Path(path).touch()
-            task = (list(map(str, arguments)), str(cwd or Path.cwd()), environment, outputs)
-            process = _SERVER.Process(target=_command, args=task)
-            process.start()
-            process.join()
-            out, err = (Path(path).read_text() for path in outputs)
-    finally:
-        os.environ.pop('PYTHONPATH')
-        if before is not None:
-            os.environ['PYTHONPATH'] = before
+    # The server takes no sys.path.
+    here = patch.dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
+    with here, tempfile.TemporaryDirectory() as folder:
+        outputs = [os.path.join(folder, name) for name in ('out', 'err')]
+        for path in outputs:
+            Path(path).touch()
+        task = (list(map(str, arguments)), str(cwd or Path.cwd()), environment, outputs)
+        process = _SERVER.Process(target=_command, args=task)
+        process.start()
+        process.join()
+        out, err = (Path(path).read_text() for path in outputs)
     return CompletedProcess(arguments, process.exitcode, out, err)
 
 

@@ -46,11 +46,13 @@ def print_help(name: str) -> None:
     """
     spec = find_spec('mmpose')
     path = find_script(Path(spec.origin).parent, name) if spec and spec.origin else None
-    tree = ast.parse(path.read_text(encoding='utf-8')) if path else ast.Module([], [])
-    parsers = [node for node in tree.body if getattr(node, 'name', '') == 'parse_args']
+    if path is None:
+        return
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    tree.body = [node for node in tree.body if getattr(node, 'name', '') == 'parse_args']
     scope: dict[str, Any] = dict(argparse=argparse, os=os, DictAction=_Ignored)
-    exec(compile(ast.Module(parsers, []), str(path), 'exec'), scope)
-    if parsers:
+    exec(compile(tree, str(path), 'exec'), scope)
+    if tree.body:
         scope['parse_args']()
 
 

@@ -106,15 +106,12 @@ def _saving(cfg: Config) -> dict[str, Any]:
 
 def check_loader(loader: dict[str, Any], place: str) -> Iterator[Finding]:
     """Whether a loader's numbers are some that torch takes."""
-    for name, least in (('batch_size', 1), ('num_workers', 0)):
-        value = loader.get(name, least)
-        # Loops take 2.0 for 2, and so does a loader for its workers.
-        if name == 'batch_size' and type(value) is float and is_whole(value) and value >= least:
-            yield Finding(
-                f'{place}.{name} ({value!r}) must be written without a point: {value:.0f}'
-            )
-        else:
-            yield from _check_whole(value, least, f'{place}.{name}')
+    yield from _check_whole(loader.get('num_workers', 0), 0, f'{place}.num_workers')
+    size = loader.get('batch_size', 1)
+    if type(size) is float and size >= 1 and is_whole(size):  # which passes elsewhere
+        yield Finding(f'{place}.batch_size ({size!r}) must be written without a point: {size:.0f}')
+    else:
+        yield from _check_whole(size, 1, f'{place}.batch_size')
     if loader.get('persistent_workers') and not loader.get('num_workers'):
         yield Finding(
             f'{place}.num_workers is 0, and persistent_workers=True keeps workers: set '
