@@ -10,9 +10,16 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / 'projects/sdpose'
 CARD = (FOLDER / 'PHOTOS.md').read_text(encoding='utf-8')
-with open(FOLDER / 'photos_results.csv', newline='', encoding='utf-8') as file:
-    ROWS = list(csv.DictReader(file))
-MODELS = {'SDPose-N': 'td-hm_sdpose-n_', 'LADPose-N': 'td-reg_ladpose-n_'}
+
+
+def rows_of(file_name: str) -> list[dict[str, str]]:
+    with open(FOLDER / file_name, newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
+
+
+ROWS = rows_of('photos_results.csv')
+MODELS = {'SDPose-N': 'td-hm_sdpose-n', 'LADPose-N': 'td-reg_ladpose-n'}
+SETS = {'everyday': 'test', 'sport': 'sport', 'held_out': 'held_out'}
 #: Rows of the card by groups of people.
 GROUPS = {
     '10 and more joints labelled': 'most joints',
@@ -23,12 +30,15 @@ GROUPS = {
 JOINTS = ('nose', 'eye', 'ear', 'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
 
 
-def row_of(model: str, people: str, flip: bool = True) -> dict[str, float]:
+def row_of(model: str, people: str, flip: bool = True, weights: str = '') -> dict[str, float]:
+    """The row of a model's packaged weights, or of others."""
+    config = f'{MODELS[model]}_1xb256-60e_photos-256x192'
+    packaged = f'mmpose_sdpose://{model.lower()}_photos-256x192.pth'
+    place = (config, weights or packaged, SETS[people], str(flip))
     (row,) = [
         row
         for row in ROWS
-        if row['config'].startswith(MODELS[model])
-        and (row['set'], row['flip_test']) == (people, str(flip))
+        if (row['config'], row['weights'], row['set'], row['flip_test']) == place
     ]
     return {name: float(value) for name, value in row.items() if value[:1].isdigit()}
 
@@ -76,10 +86,78 @@ def test_joints(model, people):
     assert [float(cell) for cell in line.split('|')[2:-1]] == pytest.approx(means, abs=0.0051)
 
 
-def test_people_held_out():
-    assert f'{row_of("SDPose-N", "held_out", False)["OKS"]:.3f}' == '0.745'
-    assert (
-        '| SDPose-N, the packaged weights | drawn people | 106 and 42 | 1.77 | 1 | 0.745 |' in CARD
+def oks_of(model: str, weights: str = '') -> str:
+    """As the tables of earlier weights have it: mean OKS of those held out, in sport, everyday."""
+    held_out_with_flip = model == 'LADPose-N'
+    found = [
+        row_of(model, 'held_out', held_out_with_flip, weights),
+        row_of(model, 'sport', True, weights),
+        row_of(model, 'everyday', True, weights),
+    ]
+    return ' | '.join(f'{row["OKS"]:.3f}' for row in found)
+
+
+def test_earlier_weights():
+    lines = [line.replace('*', '') for line in CARD.splitlines()]
+    for name in ('earlier', 'part1'):
+        weights = f'sdpose-n_{name}.pth'
+        assert any(
+            line.startswith(f'| `{weights}`') and f'| {oks_of("SDPose-N", weights)} |' in line
+            for line in lines
+        ), weights
+    assert any(f'the packaged weights | {oks_of("SDPose-N")} |' in line for line in lines)
+
+
+def test_limbs():
+    (row,) = [row for row in ROWS if '_limbs_' in row['config'] and row['flip_test'] == 'False']
+    pck = [float(row[f'{threshold}/PCK']) for threshold in ('0.2', '0.1')]
+    said = re.search(r'PCK ([\d.]+) at a fifth of the box, ([\d.]+) at a tenth', CARD)
+    assert [float(number) for number in said.groups()] == pytest.approx(pck, abs=0.00051)
+
+
+OTHERS = {
+    'its backbone under a heatmap head, its teacher': 'td-hm_res18-thin',
+    'RTMPose-s': 'td-simcc_rtmpose-s',
+    'LADPose, taught by the SDPose-T below': 'td-reg_ladpose',
+    'SDPose-T': 'td-hm_sdpose-t',
+}
+
+
+def cells_of(label: str) -> list[float]:
+    """Of the table of other models: OKS held out; AP, OKS in sport; AP, OKS everyday, its interval."""
+    (line,) = [
+        line
+        for line in CARD.splitlines()
+        if line.startswith(f'| {label} |') and line.count('|') == 11
+    ]
+    return [float(number) for number in re.findall(r'[\d.]+', ''.join(line.split('|')[6:]))]
+
+
+@pytest.mark.parametrize('label', OTHERS)
+def test_other_models(label):
+    rows = {
+        row['set']: row
+        for row in rows_of('photos_others.csv')
+        if row['config'] == f'{OTHERS[label]}_1xb256-60e_photos-256x192'
+    }
+    held_out, sport, everyday = (rows[name] for name in ('held_out', 'sport', 'test'))
+    expected = [held_out['OKS'], sport['AP'], sport['OKS'], everyday['AP'], everyday['OKS']]
+    expected += [everyday['OKS_low'], everyday['OKS_high']]
+    assert cells_of(label) == [float(value) for value in expected]
+
+
+@pytest.mark.parametrize(
+    ('label', 'weights'),
+    [
+        ('SDPose-N, the packaged weights', ''),
+        ('SDPose-N, part 1: not taught', 'sdpose-n_part1.pth'),
+    ],
+)
+def test_sdpose_n_among_other_models(label, weights):
+    held_out = row_of('SDPose-N', 'held_out', False, weights)
+    sport, everyday = (
+        row_of('SDPose-N', people, True, weights) for people in ('sport', 'everyday')
     )
-    shares = [row_of('LADPose-N', 'held_out', flip)['OKS'] for flip in (True, False)]
-    assert '**{:.3f}** ({:.3f} without flip test'.format(*shares) in CARD
+    expected = [held_out['OKS'], sport['AP'], sport['OKS'], everyday['AP'], everyday['OKS']]
+    expected += [everyday['OKS_low'], everyday['OKS_high']]
+    assert cells_of(label) == pytest.approx(expected, abs=0.00051)

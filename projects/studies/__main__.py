@@ -1,7 +1,8 @@
 """Run a study: several models, each with several seeds, and what they answer.
 
 Finished runs are kept and not repeated; what was cut off goes on where it was, and a run that fails does
-not lose the others. Results: OUT/STUDY_SCALE.csv (every run), .md (table) and .png (plot).
+not lose the others. Results: OUT/STUDY_SCALE.csv (every run), .md (table) and .png (plot); with
+--latency OUT/STUDY_SCALE_latency.csv.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mmpose_sdpose  # noqa: F401  registers the package; makes MMPose importable
-from mmpose_sdpose.benchmark.report import describe_machine
+from mmpose_sdpose.benchmark.report import COLUMNS as LATENCY_COLUMNS
+from mmpose_sdpose.benchmark.report import describe_machine, row_of
+from mmpose_sdpose.benchmark.report import write_rows as write_latency
 from mmpose_sdpose.benchmark.run import be_quiet, run_benchmark
 from mmpose_sdpose.benchmark.spec import CannotMeasure, Spec
 from mmpose_sdpose.datasets.checks import check_data, raise_errors
@@ -35,10 +39,12 @@ from sdpose_runtime.sessions import MOST_THREADS
 
 from .jobs import Job, list_jobs, metric, optional_metric
 from .report import (
+    latency_file,
     markdown_table,
     plot_arms,
     plot_cost,
     protocol,
+    read_latency,
     read_rows,
     rows_of,
     summarise,
@@ -49,6 +55,8 @@ from .runs import Event, run_jobs
 from .study import Scale, Study, read_study, study_files
 
 CONSOLE = Console(highlight=False)
+#: Passes of each network that count, where latency is measured.
+LATENCY_ROUNDS = 100
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,7 +71,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', type=Path, default=Path('work_dirs/studies'), help='%(default)s')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time (%(default)s)')
     parser.add_argument('--threads', type=int, help='CPU threads of a run; default: shared out')
-    parser.add_argument('--latency', action='store_true', help='also time the networks, at the end')
+    parser.add_argument(
+        '--latency',
+        action='store_true',
+        help='train nothing: time the networks, in turn in one run',
+    )
     parser.add_argument('--list', action='store_true', help='show what is done, and run nothing')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='of every run')
     args = parser.parse_args()
@@ -90,6 +102,8 @@ def main() -> int:
         jobs = list_jobs(study, scale, args.out, seeds, args.only, args.cfg_options, args.epochs)
         if args.list:
             return show(jobs)
+        if args.latency:
+            return time_networks(args, study, scale, jobs)
         return run(args, study, scale, jobs)
     except (OSError, ValueError, KeyError, CannotMeasure) as error:
         return fail('studies', error, 2)
@@ -116,32 +130,46 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
     CONSOLE.rule(f'{study.title}: {scale.name}')
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
     args.out.mkdir(parents=True, exist_ok=True)  # fails now if it cannot be
-    stem = args.out / f'{study.name}_{scale.name}'
-    table = stem.with_suffix('.csv')
+    table = table_of(args, study, scale)
+    read_latency(table)
     if table.exists():
         read_rows(table)  # fails now if it is none: its rows stay
     raise_errors(check_data(jobs[0].config, ['train', 'val']))
     floor = mean_pose(jobs[0])
-    threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
+    threads = threads_of(args)
     failures = follow(jobs, args.jobs, threads)
     finished = [job for job in jobs if job.done and job.arm in study.arms]
     if not finished:
         return fail('studies', 'no run has ended well')
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'  # as the runner chooses
     rows = rows_of(
         finished,
         study,
         scale.name,
-        measure_latency(finished, device, threads) if args.latency else {},
         mean_pose_ap=round(floor, 5),
-        machine=describe_machine(device, threads),
-        command='python -m projects.studies ' + shlex.join(sys.argv[1:]),
+        machine=describe_machine(device_here(), threads),
+        command=command_here(),
     )
     together = with_earlier(rows, table, study)
     if len(together) > len(rows):
         CONSOLE.print(f'{table} keeps {len(together) - len(rows)} of its rows, of earlier commands')
-    report(stem, study, scale, together)
+    report(table, study, scale, together)
     return 1 if failures else 0
+
+
+def table_of(args: argparse.Namespace, study: Study, scale: Scale) -> Path:
+    return args.out / f'{study.name}_{scale.name}.csv'
+
+
+def threads_of(args: argparse.Namespace) -> int:
+    return args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
+
+
+def device_here() -> str:
+    return 'cuda' if torch.cuda.is_available() else 'cpu'  # as the runner chooses
+
+
+def command_here() -> str:
+    return 'python -m projects.studies ' + shlex.join(sys.argv[1:])
 
 
 def mean_pose(job: Job) -> float:
@@ -198,34 +226,50 @@ def _figures(metrics: dict[str, float]) -> str:
     return f'AP {metric(metrics, "AP"):.3f}' + ('' if pck is None else f', PCK {pck:.3f}')
 
 
-def measure_latency(jobs: list[Job], device: str, threads: int) -> dict[str, float]:
-    """Median latency of every arm's network, one image, in turn in one run: milliseconds."""
+def time_networks(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -> int:
+    """Median latency of every arm's network, one image, into a file; a new report of runs there."""
     be_quiet()
-    first = {job.arm.name: job for job in jobs if not job.arm.once}
-    specs = [
-        Spec(str(job.folder / 'config.py'), device=device, threads=threads)
-        for job in first.values()
+    table = table_of(args, study, scale)
+    args.out.mkdir(parents=True, exist_ok=True)
+    runs = read_rows(table) if table.exists() else None
+    of_arms = {
+        job.arm.name: job.config for job in jobs if job.arm in study.arms and not job.arm.once
+    }
+    with TemporaryDirectory() as folder, progress_bar(CONSOLE) as progress:
+        specs = []
+        for name, config in of_arms.items():
+            path = Path(folder) / f'{name}.py'
+            config.dump(path)
+            specs.append(Spec(str(path), device=device_here(), threads=threads_of(args)))
+        results = run_benchmark(specs, repeats=LATENCY_ROUNDS, with_memory=False, progress=progress)
+    rows = [
+        row_of(result, command_here()) | dict(model=name) for name, result in zip(of_arms, results)
     ]
-    with progress_bar() as progress:
-        results = run_benchmark(specs, repeats=30, with_memory=False, progress=progress)
-    return {name: result.median_ms() for name, result in zip(first, results)}
+    path = latency_file(table)
+    write_latency(path, LATENCY_COLUMNS, rows)
+    for row in rows:
+        CONSOLE.print(f'{row["model"]:<40} {row["median_ms"]} ms', soft_wrap=True)
+    CONSOLE.print(f'  {path}', soft_wrap=True)
+    if runs is not None:
+        report(table, study, scale, runs)
+    return 0
 
 
-def report(stem: Path, study: Study, scale: Scale, rows: pd.DataFrame) -> None:
+def report(table: Path, study: Study, scale: Scale, rows: pd.DataFrame) -> None:
     """Write table, plots and text of the rows, and show the text."""
-    arms = summarise(rows)
+    arms, latency, stem = summarise(rows), read_latency(table), table.with_suffix('')
     title = f'{study.title} ({scale.name})'
-    write_rows(rows, stem.with_suffix('.csv'))
+    write_rows(rows, table)
     plot_arms(arms, title, stem.with_suffix('.png'))
     endings = ['.csv', '.md', '.png']
     if arms['flops'].nunique() > 2:
-        plot_cost(arms, title, stem.with_name(stem.name + '_cost.png'))
+        plot_cost(arms, latency, title, stem.with_name(stem.name + '_cost.png'))
         endings.append('_cost.png')
     parts = [
         f'## {title}',
         study.question,
         protocol(scale.about, rows),
-        markdown_table(rows),
+        markdown_table(rows, latency),
         '\n'.join(f'`{command}`' for command in rows['command'].unique()) + '\n',
     ]
     text = '\n\n'.join(parts)

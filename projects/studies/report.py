@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmpose_sdpose.benchmark import report as benchmark
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,14 +25,13 @@ from .study import Study
 COLUMNS = (
     'study', 'scale', 'run', 'label', 'group', 'reference', 'seed', 'ap', 'ap50', 'ar', 'pck',
     'start_ap', 'start_steps', 'steps', 'batch', 'params', 'flops', 'flops_with_attention',
-    'latency_ms', 'mean_pose_ap', 'seconds', 'torch', 'machine', 'command', 'options',
+    'mean_pose_ap', 'seconds', 'torch', 'machine', 'command', 'options',
 )  # fmt: skip
 #: Columns of numbers that not every run has.
 _OPTIONAL = {
     'pck': float,
     'start_ap': float,
     'start_steps': 'Int64',
-    'latency_ms': float,
     'seconds': float,
 }
 #: Columns of numbers that every run has.
@@ -41,16 +42,13 @@ _NEEDED = {
 _MARKERS = 'osD^v<>Ph*X'
 
 
-def rows_of(
-    jobs: list[Job], study: Study, scale: str, latency_ms: dict[str, float], **facts: object
-) -> pd.DataFrame:
+def rows_of(jobs: list[Job], study: Study, scale: str, **facts: object) -> pd.DataFrame:
     """A row for every finished run of the study's arms, arm by arm; none for what only prepares them.
 
     Args:
         jobs: The runs.
         study: The study.
         scale: Name of the scale.
-        latency_ms: Median latency by name of the arm, where it was measured.
         facts: What is the same for all: ``mean_pose_ap``, ``machine``, ``command``.
     """
     order = {arm.name: index for index, arm in enumerate(study.arms)}
@@ -78,7 +76,6 @@ def rows_of(
             pck=None if pck is None else round(pck, 5),
             start_ap=round(metric(start['metrics'], 'AP'), 5) if start else None,
             start_steps=start['steps'] if start else None,
-            latency_ms=latency_ms.get(job.arm.name),
             options=json.dumps(job.arm.options, sort_keys=True),
             **facts,
         )
@@ -213,8 +210,37 @@ def _verdict(arm: _Seeds, reference: _Seeds) -> str:
     return 'better' if arm.mean > reference.mean else 'worse'
 
 
-def markdown_table(rows: pd.DataFrame) -> str:
-    """The table of a study's rows, with the mean pose as the floor."""
+def latency_file(table: Path) -> Path:
+    """Where the latencies of a study's networks lie, beside its table of runs."""
+    return table.with_name(f'{table.stem}_latency.csv')
+
+
+def read_latency(table: Path) -> dict[str, float]:
+    """Median milliseconds of one image by the name of the arm; empty where none were measured.
+
+    Args:
+        table: The study's table of runs.
+
+    Raises:
+        ValueError: If the file beside it is none of a benchmark, or has a time that is no number.
+    """
+    path = latency_file(table)
+    if not path.exists():
+        return {}
+    try:
+        rows = benchmark.read_rows(path, benchmark.COLUMNS)
+        return {row['model']: float(row['median_ms']) for row in rows}
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}; or time the networks again') from error
+
+
+def markdown_table(rows: pd.DataFrame, latency: dict[str, float]) -> str:
+    """The table of a study's rows, with the mean pose as the floor.
+
+    Args:
+        rows: Of every run.
+        latency: Milliseconds by the name of the arm, as :func:`read_latency` gives them.
+    """
     arms = summarise(rows)
     columns = {
         'run': arms['label'],
@@ -228,7 +254,7 @@ def markdown_table(rows: pd.DataFrame) -> str:
         'params (M)': _texts(arms['params'] / 1e6, '.2f'),
         'GFLOPs': _texts(arms['flops'] / 1e9, '.3f'),
         'with attention': _texts(arms['flops_with_attention'] / 1e9, '.3f'),
-        'latency (ms)': _texts(arms['latency_ms'], '.1f'),
+        'latency (ms)': _texts(_times(arms, latency), '.1f'),
         'AP of the start': _texts(arms['start_ap'], '.3f'),
     }
     absent = ['PCK, mean', 'std of PCK', 'difference of PCK'] if rows['pck'].isna().all() else []
@@ -239,6 +265,10 @@ def markdown_table(rows: pd.DataFrame) -> str:
     floor += [''] * (len(columns) - len(floor))
     lines = [columns, ['---'] * len(columns), *zip(*columns.values()), floor]
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
+
+
+def _times(arms: pd.DataFrame, latency: dict[str, float]) -> pd.Series:
+    return pd.Series(latency, dtype=float).reindex(arms.index)
 
 
 def _differences(gains: pd.Series, verdicts: pd.Series) -> list[str]:
@@ -307,22 +337,24 @@ def _bars(axis: Axes, arms: pd.DataFrame, means: pd.Series, seeds: pd.Series) ->
     axis.set_yticks(list(places), arms['label'])
 
 
-def plot_cost(arms: pd.DataFrame, title: str, path: Path) -> None:
+def plot_cost(arms: pd.DataFrame, latency: dict[str, float], title: str, path: Path) -> None:
     """AP against GFLOPs and, where it was measured, against latency.
 
     Args:
         arms: As :func:`summarise` gives them.
+        latency: Milliseconds by the name of the arm.
         title: Of the plot.
         path: Picture to write.
     """
-    timed = arms[arms['latency_ms'].notna()]
+    times = _times(arms, latency).dropna()
+    timed = arms.loc[times.index]
     figure = Figure(figsize=(8.5 if timed.empty else 13, 4.5), layout='constrained')
     axes = figure.subplots(1, 1 if timed.empty else 2, squeeze=False)[0]
     _scatter(axes[0], arms, arms['flops_with_attention'] / 1e9)
     axes[0].set_title(title, loc='left')
     axes[0].set_xlabel('GFLOPs with attention')
     if not timed.empty:
-        _scatter(axes[1], timed, timed['latency_ms'])
+        _scatter(axes[1], timed, times)
         axes[1].set_xlabel('latency of the network, one image (ms)')
     figure.legend(*axes[0].get_legend_handles_labels(), loc='outside right upper')
     _save(figure, path)

@@ -20,7 +20,7 @@ def roots(monkeypatch):
 @pytest.mark.parametrize(
     ('people', 'file', 'indices'),
     [
-        ('everyday', '/COCO_ROOT/annotations/person_keypoints_val2017.json', None),
+        ('test', '/COCO_ROOT/annotations/person_keypoints_val2017.json', None),
         ('sport', '/LSPET17_ROOT/annotations/lspet_coco17_test.json', None),
         ('held_out', '/LSPET17_ROOT/annotations/lspet_coco17_train.json', -400),
     ],
@@ -48,11 +48,40 @@ def test_a_row_for_each_test(tmp_path, monkeypatch):
     with open(path, newline='') as file:
         rows = list(csv.DictReader(file))
     assert [(row['set'], row['flip_test'], row['AP'], row['OKS']) for row in rows] == [
-        ('everyday', 'False', '0.2500', '0.5000'),
-        ('everyday', 'True', '0.2500', '0.6000'),
+        ('test', 'False', '0.2500', '0.5000'),
+        ('test', 'True', '0.2500', '0.6000'),
         ('sport', 'False', '0.2500', '0.5000'),
         ('sport', 'True', '0.2500', '0.6000'),
         ('held_out', 'False', '', '0.5000'),
         ('held_out', 'True', '', '0.6000'),
     ]
     assert all(row['weights'] == 'a.pth' and row['command'].startswith('python ') for row in rows)
+
+    more = ['measure_photos', f'{CONFIG}=b.pth', f'{CONFIG}=a.pth', '--sets', 'sport']
+    monkeypatch.setattr(sys, 'argv', [*more, '--csv', str(path)])
+    assert measure_photos.main() == 0
+    with open(path, newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['weights'], row['set']) for row in rows] == [
+        *[('a.pth', people) for people in ('test', 'test', 'held_out', 'held_out')],
+        *[('b.pth', 'sport'), ('b.pth', 'sport'), ('a.pth', 'sport'), ('a.pth', 'sport')],
+    ]
+    assert ['b.pth' in row['command'] for row in rows] == [False] * 4 + [True] * 4
+
+
+def test_another_file_is_not_overwritten(tmp_path, monkeypatch):
+    path = tmp_path / 'rows.csv'
+    path.write_text('a,b\n1,2\n')
+    monkeypatch.setattr(sys, 'argv', ['measure_photos', f'{CONFIG}=a.pth', '--csv', str(path)])
+    with pytest.raises(ValueError, match='is no file of this script'):
+        measure_photos.main()
+    assert path.read_text() == 'a,b\n1,2\n'
+
+
+def test_metrics_of_the_same_name_keep_their_prefix(monkeypatch):
+    class Tested:
+        def test(self) -> dict[str, float]:
+            return {'0.2/PCK': 0.5, '0.1/PCK': 0.25, 'coco/AP': 1.0}
+
+    monkeypatch.setattr(measure_photos.Runner, 'from_cfg', lambda cfg: Tested())
+    assert measure_photos.measure({}) == {'0.2/PCK': 0.5, '0.1/PCK': 0.25, 'AP': 1.0}

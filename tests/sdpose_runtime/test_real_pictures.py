@@ -134,11 +134,12 @@ def test_a_published_detector_finds_both_people(clip, detector_path):
 
 
 def test_a_published_detector_finds_most_people_of_coco(photos, detector_path):
-    """People of at least 96 pixels square: 29 of 34 when this was written, 12 boxes of others."""
+    """The figures of the runtime's page: of large and small people, and boxes of nobody."""
     truth = json.loads(
         (photos / 'coco_mini' / 'annotations' / 'person_keypoints_val2017.json').read_text()
     )
-    detector, found, others = Detector(detector_path, threads=1), [], 0
+    detector, others = Detector(detector_path, threads=1), 0
+    found: dict[bool, list[bool]] = {True: [], False: []}
     for image in truth['images']:
         pixels = cv2.imread(str(photos / 'coco_mini' / 'val2017' / image['file_name']))
         boxes = detector(Frame(image['file_name'], pixels)).above(0.3)
@@ -147,14 +148,13 @@ def test_a_published_detector_finds_most_people_of_coco(photos, detector_path):
         corners[:, 2:] += corners[:, :2]
         overlaps = box_overlaps(corners, boxes.corners)
         others += int((overlaps < 0.5).all(axis=0).sum())
-        found += [
-            (row >= 0.5).any()
-            for row, entry in zip(overlaps, people)
-            if entry['num_keypoints'] and entry['area'] >= 96**2
-        ]
-    assert len(found) == 34
-    assert sum(found) >= 27
-    assert others <= 15
+        for row, entry in zip(overlaps, people):
+            if entry['num_keypoints']:
+                found[entry['area'] >= 96**2].append(bool((row >= 0.5).any()))
+    assert {large: len(those) for large, those in found.items()} == {True: 34, False: 34}
+    counts = [sum(found[True]), sum(found[False]), others]
+    # Releases of ONNX Runtime differ in a box's last digits: one person more or less.
+    assert counts == pytest.approx([29, 18, 12], abs=1)
 
 
 def test_people_of_coco_by_detector_and_command(photos, detector_path, tmp_path):

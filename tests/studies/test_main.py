@@ -70,6 +70,17 @@ def test_a_study_with_a_run_that_fails(workspace):
     assert again.returncode == 0, again.stderr[-2000:]
     assert '2 runs, 2 of them done before' in again.stdout
     assert len(kept) == 2
+    runs = (workspace / 'out/made_up_micro.csv').read_bytes()
+    timed = study(workspace, 'made_up.py', *only, '--latency')
+    assert timed.returncode == 0, timed.stderr[-2000:]
+    with open(workspace / 'out/made_up_micro_latency.csv', newline='') as file:
+        (row,) = csv.DictReader(file)
+    assert (row['model'], row['input'], row['threads']) == ('good', '96x64', '1')
+    assert row['command'].endswith('--latency')
+    cell = f' | {float(row["median_ms"]):.1f} |'
+    text = (workspace / 'out/made_up_micro.md').read_text()
+    assert '| latency (ms) |' in text and cell in text
+    assert (workspace / 'out/made_up_micro.csv').read_bytes() == runs
     assert kept == [
         path.stat().st_mtime_ns for path in workspace.glob('out/micro/good-*/seed*/result.json')
     ]

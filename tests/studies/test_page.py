@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
-from projects.studies.report import markdown_table, protocol, read_rows
+from projects.studies.report import latency_file, markdown_table, protocol, read_latency, read_rows
 from projects.studies.study import read_study
 
 PAGE = Path(__file__).parents[2] / 'projects/studies/README.md'
-RESULTS = sorted(PAGE.parent.glob('*.csv'))
+LATENCIES = sorted(PAGE.parent.glob('*_latency.csv'))
+RESULTS = sorted(set(PAGE.parent.glob('*.csv')) - set(LATENCIES))
 
 
 def unwrapped_page() -> str:
@@ -24,7 +26,7 @@ def test_there_are_results():
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_the_table_of_a_study_is_the_one_of_its_rows(path):
     rows = read_rows(path)
-    assert markdown_table(rows) in PAGE.read_text(), (
+    assert markdown_table(rows, read_latency(path)) in PAGE.read_text(), (
         f'{PAGE.name} does not show the table that {path.name} gives'
     )
 
@@ -54,3 +56,13 @@ def test_every_run_has_left_the_mean_pose_or_the_page_says_so(path):
     for row in read_rows(path).itertuples():
         left = row.ap > 10 * row.mean_pose_ap + 0.02
         assert left or f'{row.label}* stays on the mean pose' in unwrapped_page(), row.label
+
+
+@pytest.mark.parametrize('path', LATENCIES, ids=lambda path: path.stem)
+def test_latencies_are_of_one_command_and_machine_and_the_page_says_which(path):
+    assert latency_file(PAGE.parent / f'{path.stem.removesuffix("_latency")}.csv') == path
+    with open(path, newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    ((command, machine),) = {(row['command'], row['machine']) for row in rows}
+    assert f'`{command}`' in unwrapped_page()
+    assert f'{machine}; [times]({path.name})' in unwrapped_page()

@@ -4,6 +4,8 @@ import json
 import re
 from dataclasses import replace
 
+from mmpose_sdpose.benchmark import report as benchmark
+
 import pandas as pd
 import pytest
 
@@ -14,6 +16,7 @@ from projects.studies.report import (
     plot_arms,
     plot_cost,
     protocol,
+    read_latency,
     read_rows,
     rows_of,
     summarise,
@@ -31,7 +34,7 @@ def row(run: str, seed: int, ap: float, group: str = '') -> dict:
     values['reference'] = run if group else 'base'
     values.update(steps=10, batch=2, params=1_230_000, flops=4_000_000, seconds=1.5)
     values.update(flops_with_attention=5_000_000, mean_pose_ap=0.001)
-    values.update(latency_ms=12.34 if run == 'same' else None, pck=None)
+    values.update(pck=None)
     values.update(start_ap=0.1 * seed if run == 'same' else None, start_steps=None)
     return values
 
@@ -91,7 +94,7 @@ def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(pr
         metrics = {f'{prefix}/AP': 0.1, f'{prefix}/AP .5': 0.2, f'{prefix}/AR': 0.3, 'PCK': 0.4}
         result = dict(metrics=metrics, seconds=9.0, resumed=job.seed == 2, steps=7)
         (job.folder / 'result.json').write_text(json.dumps(result))
-    rows = rows_of(jobs, of_all, 'micro', {'c': 1.5}, command='x')
+    rows = rows_of(jobs, of_all, 'micro', command='x')
     assert tuple(rows.columns) == COLUMNS
     found = rows[['run', 'seed', 'reference', 'ap', 'ap50', 'ar', 'pck']].to_numpy().tolist()
     assert found == [
@@ -101,13 +104,13 @@ def test_rows_are_the_studys_in_its_order_and_say_what_they_are_compared_with(pr
         ['c', 1, 'b', 0.1, 0.2, 0.3, 0.4],
         ['c', 2, 'b', 0.1, 0.2, 0.3, 0.4],
     ]
-    optional = rows[['seconds', 'latency_ms', 'start_ap', 'start_steps']].astype(object)
+    optional = rows[['seconds', 'start_ap', 'start_steps']].astype(object)
     assert optional.where(optional.notna(), None).to_numpy().tolist() == [
-        [None, None, None, None],
-        [9.0, None, 0.1, 7],
-        [None, None, None, None],
-        [9.0, 1.5, None, None],
-        [None, 1.5, None, None],
+        [None, None, None],
+        [9.0, 0.1, 7],
+        [None, None, None],
+        [9.0, None, None],
+        [None, None, None],
     ]
 
 
@@ -120,12 +123,12 @@ def test_the_scale_of_crowdpose_reports_its_own_metric(tmp_path):
     jobs[0].folder.mkdir(parents=True)
     result = dict(metrics=metrics, seconds=9.0, resumed=False, steps=7)
     (jobs[0].folder / 'result.json').write_text(json.dumps(result))
-    rows = rows_of(jobs, whole, 'full_crowdpose', {})
+    rows = rows_of(jobs, whole, 'full_crowdpose')
     assert rows[['ap', 'ap50', 'ar']].to_numpy().tolist() == [[0.25, 0.25, 0.25]]
 
 
 def test_the_table():
-    lines = markdown_table(ROWS[:4]).split('\n')
+    lines = markdown_table(ROWS[:4], {'same': 12.34}).split('\n')
     assert lines[2] == '| the base | 2 | 0.210 | 0.014 |  | 1.23 | 0.004 | 0.005 |  |  |'
     assert lines[3] == (
         '| the same | 2 | 0.220 | 0.007 | +0.010, within the spread between seeds (0.020) | 1.23 | '
@@ -136,10 +139,8 @@ def test_the_table():
 
 
 def test_the_table_has_pck_where_it_was_measured():
-    rows = ROWS[:4].assign(
-        pck=[0.5, 0.7, 0.75, 0.75], latency_ms=float('nan'), start_ap=float('nan')
-    )
-    lines = markdown_table(rows).split('\n')
+    rows = ROWS[:4].assign(pck=[0.5, 0.7, 0.75, 0.75], start_ap=float('nan'))
+    lines = markdown_table(rows, {}).split('\n')
     assert lines[0] == (
         '| run | seeds | AP, mean | std | difference | PCK, mean | std of PCK | difference of PCK | '
         'params (M) | GFLOPs | with attention |'
@@ -210,7 +211,7 @@ def test_rows_of_an_earlier_command_stay_and_new_ones_take_the_place_of_the_same
             "row 1 of {} has ap 'nan', which is no number",
         ),
         (lambda text: text + text.splitlines()[1] + '\n', '{} has seed 1 of base twice'),
-        (lambda text: text[:-1] + ',more\n', 'row 10 of {} has 26 values, not 25'),
+        (lambda text: text[:-1] + ',more\n', 'row 10 of {} has 25 values, not 24'),
         (lambda text: text.replace('seed', 'sede', 1), '{} has the columns'),
     ],
 )
@@ -226,7 +227,34 @@ def test_plots_are_written(tmp_path):
     arms = summarise(ROWS)
     plot_arms(arms, 'Made up', tmp_path / 'arms.png')
     plot_arms(summarise(ROWS.assign(pck=0.5)), 'Made up', tmp_path / 'with_pck.png')
-    plot_cost(arms, 'Made up', tmp_path / 'cost.png')
-    plot_cost(arms[:1], 'Made up', tmp_path / 'cost_alone.png')
+    plot_cost(arms, {'same': 12.34, 'once': 1.0}, 'Made up', tmp_path / 'cost.png')
+    plot_cost(arms[:1], {}, 'Made up', tmp_path / 'cost_alone.png')
     for name in ('arms', 'with_pck', 'cost', 'cost_alone'):
         assert (tmp_path / f'{name}.png').read_bytes().startswith(b'\x89PNG')
+
+
+LATENCY = 'study_latency.csv'
+
+
+def test_latencies_lie_beside_the_runs(tmp_path):
+    assert read_latency(tmp_path / 'study.csv') == {}
+    row = dict.fromkeys(benchmark.COLUMNS, 'x') | dict(model='base', median_ms='1.25')
+    benchmark.write_rows(tmp_path / LATENCY, benchmark.COLUMNS, [row])
+    assert read_latency(tmp_path / 'study.csv') == {'base': 1.25}
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (lambda text: text.replace('1.25', 'fast'), "could not convert string to float: 'fast'"),
+        (lambda text: text.replace('median_ms', 'ms'), 'it has other columns'),
+        (lambda text: text + 'base\n', 'row 2 has not 20 values'),
+    ],
+)
+def test_a_damaged_file_of_latencies_is_named(tmp_path, change, said):
+    row = dict.fromkeys(benchmark.COLUMNS, 'x') | dict(model='base', median_ms='1.25')
+    benchmark.write_rows(tmp_path / LATENCY, benchmark.COLUMNS, [row])
+    (tmp_path / LATENCY).write_text(change((tmp_path / LATENCY).read_text()))
+    with pytest.raises(ValueError, match=re.escape(said)) as raised:
+        read_latency(tmp_path / 'study.csv')
+    assert str(tmp_path / LATENCY) in str(raised.value)
