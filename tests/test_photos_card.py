@@ -86,26 +86,42 @@ def test_joints(model, people):
     assert [float(cell) for cell in line.split('|')[2:-1]] == pytest.approx(means, abs=0.0051)
 
 
-def oks_of(model: str, weights: str = '') -> str:
-    """As the tables of earlier weights have it: mean OKS of those held out, in sport, everyday."""
-    held_out_with_flip = model == 'LADPose-N'
-    found = [
-        row_of(model, 'held_out', held_out_with_flip, weights),
+@pytest.mark.parametrize(
+    ('model', 'label', 'weights'),
+    [
+        ('SDPose-N', '`sdpose-n_earlier.pth`', 'sdpose-n_earlier.pth'),
+        ('SDPose-N', '`sdpose-n_part1.pth`', 'sdpose-n_part1.pth'),
+        ('SDPose-N', 'taught by a convolutional model: the packaged weights', ''),
+        *[
+            ('LADPose-N', f'| `ladpose-n_part{n}.pth`', f'ladpose-n_part{n}.pth')
+            for n in (2, 3, 4, 5)
+        ],
+        ('LADPose-N', '| the packaged ones', ''),
+    ],
+)
+def test_what_each_part_of_a_training_came_to(model, label, weights):
+    """Mean OKS of those held out (SDPose-N without flip test), in sport, everyday."""
+    rows = [
+        row_of(model, 'held_out', model == 'LADPose-N', weights),
         row_of(model, 'sport', True, weights),
         row_of(model, 'everyday', True, weights),
     ]
-    return ' | '.join(f'{row["OKS"]:.3f}' for row in found)
+    (line,) = [one for one in CARD.splitlines() if one.startswith('|') and label in one]
+    said = [float(cell.strip(' *')) for cell in line.split('|')[-4:-1]]
+    assert said == pytest.approx([row['OKS'] for row in rows], abs=0.00051)
 
 
-def test_earlier_weights():
-    lines = [line.replace('*', '') for line in CARD.splitlines()]
-    for name in ('earlier', 'part1'):
-        weights = f'sdpose-n_{name}.pth'
-        assert any(
-            line.startswith(f'| `{weights}`') and f'| {oks_of("SDPose-N", weights)} |' in line
-            for line in lines
-        ), weights
-    assert any(f'the packaged weights | {oks_of("SDPose-N")} |' in line for line in lines)
+def test_fourteen_joints():
+    rows = {
+        row['flip_test']: row
+        for row in ROWS
+        if row['config'] == 'td-hm_sdpose-n_1xb32-20e_lspet-256x192'
+    }
+    said = re.search(
+        r'PCK ([\d.]+) \(a joint.*?AP ([\d.]+); with flip test ([\d.]+) and (\d\.\d+)', CARD, re.S
+    )
+    found = [float(rows[flip][name]) for flip in ('False', 'True') for name in ('PCK', 'AP')]
+    assert [float(number) for number in said.groups()] == pytest.approx(found, abs=0.00051)
 
 
 def test_limbs():

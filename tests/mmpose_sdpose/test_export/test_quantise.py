@@ -94,6 +94,22 @@ def test_channel_attention_in_stages_computes_the_same_in_eight_bits():
     assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.98
 
 
+def test_one_image_with_extreme_values_does_not_make_the_others_coarse():
+    """As a white photo does that ends in black, in LADPose-N's backbone."""
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU(), torch.nn.Conv2d(16, 16, 3), torch.nn.ReLU()
+    )
+    seen = torch.rand(20, 3, 24, 24)
+    seen[7, :, :3] = 100
+    graph = trace(layers, (seen[:1],), ('image',), ('features',))
+    usual = seen[:1].numpy()
+    expected = OnnxSession(graph)(image=usual)['features']
+    found = OnnxSession(to_int8(graph, seen.numpy()))(image=usual)['features']
+    assert abs(found - expected).max() < 0.1 * expected.max()  # by its range alone 0.8
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.99
+
+
 def test_half_precision_computes_nearly_the_same_from_half_the_bytes(graph, inputs):
     half = to_half(graph)
     assert len(half.SerializeToString()) < 0.6 * len(graph.SerializeToString())

@@ -144,6 +144,7 @@ photos = dict(
         ),
         stemnet_heatmaps=dict(stemnet_first, length=1.5),
         caunet_heatmaps=dict(caunet_first, length=1.5),
+        thin_caunet_heatmaps=dict(student_first, length=1.5),
         **photos_peers,
     ),
 )
