@@ -153,6 +153,8 @@ def main(argv: list[str] | None = None) -> int:
                 exported = export(request, lambda step: status.update(f'{step} ...'))
             exported.write(args.out)
             console.print(_summary(exported, args.out))
+            if warning := coarse_keypoints(exported.pixel_differences, exported.entry):
+                console.print(warning)
             if data is not None:
                 console.print(_ap_table(_evaluate(exported, data, console)))
     except (ExportNotPossible, OSError, ValueError, KeyError) as error:
@@ -232,6 +234,27 @@ def _distances(pixels: np.ndarray) -> str:
     return (
         f'median {np.median(pixels):.2g}, 95 % within {np.percentile(pixels, 95):.2g}, at most '
         f'{pixels.max():.2g} pixels of the input'
+    )
+
+
+#: Share of the input's longer side by which the median keypoint may move.
+_COARSE = 0.01
+
+
+def coarse_keypoints(pixels: np.ndarray, entry: dict) -> str:
+    """What to do where eight bits, or half precision, have moved the keypoints far; else nothing.
+
+    Args:
+        pixels: Of each keypoint from PyTorch's, pixels of the input.
+        entry: The file's description.
+    """
+    median, most = float(np.median(pixels)), _COARSE * max(entry['input_size'])
+    if median <= most:
+        return ''
+    return (
+        f'Warning: in {entry["precision"]} half of the keypoints are {median:.2g} pixels or more from '
+        f"PyTorch's (more than {most:.2g}). Look at --evaluate; images for --int8 should be like those "
+        'that the model will see, and its weights trained.'
     )
 
 

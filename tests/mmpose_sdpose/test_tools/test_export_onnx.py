@@ -49,6 +49,14 @@ def exported(tmp_path_factory):
     return path
 
 
+def test_keypoints_that_eight_bits_move_far_are_said():
+    entry = dict(precision='int8', input_size=[192, 256])
+    assert export_onnx.coarse_keypoints(np.array([0.3, 0.4, 30.0]), entry) == ''
+    said = export_onnx.coarse_keypoints(np.array([0.3, 4.5, 30.0]), entry)
+    assert 'in int8 half of the keypoints are 4.5 pixels or more' in said
+    assert '(more than 2.6)' in said and '--evaluate' in said
+
+
 def test_the_file_says_what_it_is(exported):
     proto = onnx.load(exported)
     onnx.checker.check_model(proto, full_check=True)
