@@ -1,9 +1,10 @@
 """Export the models of the table of small ones, whose latency is then measured side by side.
 
 SDPose-N and LADPose-N have the packaged weights, the others random ones: what a network takes does not
-depend on them. With --backbones LADPose-N alone, with its own backbone and with others in its place.
+depend on them. With --backbones LADPose-N alone, with its own backbone and with others in its place;
+with --configs these, with random weights, as the tables of larger models have them.
 
-    python .dev_scripts/export_small_models.py OUT [--int8 DATA | --backbones]
+    python .dev_scripts/export_small_models.py OUT [--int8 DATA] [--backbones | --configs CONFIG ...]
 """
 
 from __future__ import annotations
@@ -51,19 +52,24 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('out', type=Path, help='folder of the files')
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    parser.add_argument(
         '--int8',
         metavar='DATA',
-        help='also the packaged weights in eight bits, calibrated on this',
+        help='also in eight bits, calibrated on this (of the small ones those with packaged weights)',
     )
+    what = parser.add_mutually_exclusive_group()
     what.add_argument('--backbones', action='store_true', help='LADPose-N with other backbones')
+    what.add_argument('--configs', nargs='+', help='names of configs')
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
-        for name, config, checkpoint in models(Path(folder), args.backbones):
+        if args.configs:
+            found = given_configs(args.configs, Path(folder))
+        else:
+            found = other_backbones(Path(folder)) if args.backbones else small_models(Path(folder))
+        for name, config, checkpoint in found:
             files: dict[Path, tuple[str, ...]] = {args.out / f'{name}.onnx': ()}
-            if checkpoint.startswith('mmpose_sdpose://') and args.int8:
+            if args.int8 and (args.configs or checkpoint.startswith('mmpose_sdpose://')):
                 files[args.out / f'{name}-int8.onnx'] = ('--int8', args.int8)
             for path, options in files.items():
                 if code := export_onnx.main([config, checkpoint, str(path), '--force', *options]):
@@ -71,24 +77,29 @@ def main() -> int:
     return 0
 
 
-def models(folder: Path, backbones: bool) -> Iterator[tuple[str, str, str]]:
-    """Name of the file, config and checkpoint of each model.
+#: Name of the file, config and checkpoint of a model.
+Models = Iterator[tuple[str, str, str]]
 
-    Args:
-        folder: For random weights, and configs that are changed.
-        backbones: LADPose-N with :data:`BACKBONES` instead of :data:`MODELS`.
-    """
-    if not backbones:
-        for name, (config, packaged) in MODELS.items():
-            checkpoint = f'mmpose_sdpose://{packaged}' if packaged else None
-            yield name, config, checkpoint or random_weights(config, folder / f'{name}.pth')
-        return
+
+def small_models(folder: Path) -> Models:
+    for name, (config, packaged) in MODELS.items():
+        checkpoint = f'mmpose_sdpose://{packaged}' if packaged else None
+        yield name, config, checkpoint or random_weights(config, folder / f'{name}.pth')
+
+
+def other_backbones(folder: Path) -> Models:
     for name, options in BACKBONES.items():
         cfg = read_config(_LADPOSE_N)
         cfg.merge_from_dict(options)
         path = folder / f'{name}.py'
         cfg.dump(path)
         yield name, str(path), random_weights(str(path), folder / f'{name}.pth')
+
+
+def given_configs(configs: list[str], folder: Path) -> Models:
+    for config in configs:
+        name = Path(config).stem
+        yield name, config, random_weights(config, folder / f'{name}.pth')
 
 
 def random_weights(config: str, path: Path) -> str:

@@ -37,6 +37,18 @@ def test_packaged_weights_also_in_eight_bits(calls, monkeypatch, tmp_path):
     assert names['rtmpose-t.onnx'][1:2] == ['random']
 
 
+def test_any_config_with_random_weights(calls, monkeypatch, tmp_path):
+    monkeypatch.setattr(export_small_models, 'random_weights', lambda config, path: 'random')
+    more = ('--configs', 'td-hm_a', 'td-hm_b', '--int8', 'photos')
+    assert run(monkeypatch, str(tmp_path / 'out'), *more) == 0
+    assert [(call[0], Path(call[2]).name, call[3:]) for call in calls] == [
+        ('td-hm_a', 'td-hm_a.onnx', ['--force']),
+        ('td-hm_a', 'td-hm_a-int8.onnx', ['--force', '--int8', 'photos']),
+        ('td-hm_b', 'td-hm_b.onnx', ['--force']),
+        ('td-hm_b', 'td-hm_b-int8.onnx', ['--force', '--int8', 'photos']),
+    ]
+
+
 def test_ladpose_n_with_other_backbones(monkeypatch, tmp_path):
     sizes = {}
 
