@@ -4,7 +4,8 @@ SDPose-N and LADPose-N have the packaged weights, the others random ones: what a
 depend on them. With --backbones LADPose-N alone, with its own backbone and with others in its place;
 with --configs these, with random weights, as the tables of larger models have them.
 
-    python .dev_scripts/export_small_models.py OUT [--int8 DATA] [--backbones | --configs CONFIG ...]
+    python .dev_scripts/export_small_models.py OUT [--int8 DATA] [--configs CONFIG ...]
+    python .dev_scripts/export_small_models.py OUT --backbones
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ BACKBONES: dict[str, dict] = {
     },
 }
 
+#: Name of the file, config and checkpoint of each model.
+Found = Iterator[tuple[str, str, str]]
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -61,6 +65,8 @@ def main() -> int:
     what.add_argument('--backbones', action='store_true', help='LADPose-N with other backbones')
     what.add_argument('--configs', nargs='+', help='names of configs')
     args = parser.parse_args()
+    if args.backbones and args.int8:
+        parser.error('--backbones are exported in float32 alone: leave --int8 out')
     args.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         if args.configs:
@@ -77,17 +83,13 @@ def main() -> int:
     return 0
 
 
-#: Name of the file, config and checkpoint of a model.
-Models = Iterator[tuple[str, str, str]]
-
-
-def small_models(folder: Path) -> Models:
+def small_models(folder: Path) -> Found:
     for name, (config, packaged) in MODELS.items():
         checkpoint = f'mmpose_sdpose://{packaged}' if packaged else None
         yield name, config, checkpoint or random_weights(config, folder / f'{name}.pth')
 
 
-def other_backbones(folder: Path) -> Models:
+def other_backbones(folder: Path) -> Found:
     for name, options in BACKBONES.items():
         cfg = read_config(_LADPOSE_N)
         cfg.merge_from_dict(options)
@@ -96,7 +98,7 @@ def other_backbones(folder: Path) -> Models:
         yield name, str(path), random_weights(str(path), folder / f'{name}.pth')
 
 
-def given_configs(configs: list[str], folder: Path) -> Models:
+def given_configs(configs: list[str], folder: Path) -> Found:
     for config in configs:
         name = Path(config).stem
         yield name, config, random_weights(config, folder / f'{name}.pth')

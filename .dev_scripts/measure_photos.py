@@ -21,7 +21,7 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mmpose_sdpose.benchmark.report import Row, write_rows
+from mmpose_sdpose.benchmark.report import Row, read_rows, write_rows
 from mmpose_sdpose.configs import read_config
 from mmpose_sdpose.tools.console import progress_bar
 
@@ -78,8 +78,8 @@ def main() -> int:
     args = parser.parse_args()
     tests = [
         (*weights.split('=', 1), people, flip)
-        for weights in args.weights
-        for people in args.sets
+        for weights in dict.fromkeys(args.weights)
+        for people in dict.fromkeys(args.sets)
         for flip in (False, True)
     ]
     rows: list[Row] = []
@@ -106,14 +106,19 @@ def main() -> int:
 
 
 def read_results(path: Path) -> list[Row]:
-    """The rows that are there; none if the file is not."""
+    """The rows that are there; none if the file is not.
+
+    Raises:
+        ValueError: If the file is none of this script, or has a row that is too long or too short.
+    """
     if not path.exists():
         return []
     with open(path, newline='', encoding='utf-8') as file:
-        rows = list(csv.DictReader(file))
-    if any(not {*KEYS, 'command'} <= row.keys() for row in rows):
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or ()
+    if not {*KEYS, 'command'} <= set(columns):
         raise ValueError(f'{path} is no file of this script: choose another')
-    return rows
+    return read_rows(path, columns)
 
 
 if __name__ == '__main__':

@@ -141,12 +141,11 @@ def store_half(graph: ModelProto) -> ModelProto:
 
 
 def _batches(graph: ModelProto, images: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    """The images in batches that the graph takes, the last one filled up with the first images."""
+    """Each image by itself, as often as a batch of the graph has room for: ranges are each image's."""
     entry = graph.graph.input[0]
     size = entry.type.tensor_type.shape.dim[0].dim_value or 1
-    for start in range(0, len(images), size):
-        rows = np.arange(start, start + size) % len(images)
-        yield {entry.name: images[rows]}
+    for image in images:
+        yield {entry.name: np.repeat(image[None], size, axis=0)}
 
 
 @contextmanager

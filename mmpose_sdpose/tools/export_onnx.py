@@ -253,8 +253,8 @@ def coarse_keypoints(pixels: np.ndarray, entry: dict) -> str:
         return ''
     return (
         f'Warning: in {entry["precision"]} half of the keypoints are {median:.2g} pixels or more from '
-        f"PyTorch's (more than {most:.2g}). Look at --evaluate; images for --int8 should be like those "
-        'that the model will see, and its weights trained.'
+        f"PyTorch's (more than {most:.2g}). Look at --evaluate. Weights must be trained ones, and "
+        'images for --int8 like those that the model will see.'
     )
 
 

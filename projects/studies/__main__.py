@@ -40,11 +40,12 @@ from sdpose_runtime.sessions import MOST_THREADS
 from .jobs import Job, list_jobs, metric, optional_metric
 from .report import (
     latency_file,
+    latency_rows,
     markdown_table,
+    milliseconds,
     plot_arms,
     plot_cost,
     protocol,
-    read_latency,
     read_rows,
     rows_of,
     summarise,
@@ -74,7 +75,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--latency',
         action='store_true',
-        help='train nothing: time the networks, in turn in one run',
+        help='train nothing: time the networks, in turn in one run; earlier times are replaced',
     )
     parser.add_argument('--list', action='store_true', help='show what is done, and run nothing')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='of every run')
@@ -108,7 +109,8 @@ def main() -> int:
     except (OSError, ValueError, KeyError, CannotMeasure) as error:
         return fail('studies', error, 2)
     except KeyboardInterrupt:
-        return fail('studies', 'stopped; the same command goes on where this one was', 130)
+        more = '' if args.latency else '; the same command goes on where this one was'
+        return fail('studies', f'stopped{more}', 130)
 
 
 def list_studies() -> int:
@@ -131,7 +133,7 @@ def run(args: argparse.Namespace, study: Study, scale: Scale, jobs: list[Job]) -
     CONSOLE.print(f'{study.question}\n\n{scale.about}')
     args.out.mkdir(parents=True, exist_ok=True)  # fails now if it cannot be
     table = table_of(args, study, scale)
-    read_latency(table)
+    latency_rows(table)
     if table.exists():
         read_rows(table)  # fails now if it is none: its rows stay
     raise_errors(check_data(jobs[0].config, ['train', 'val']))
@@ -235,29 +237,36 @@ def time_networks(args: argparse.Namespace, study: Study, scale: Scale, jobs: li
     of_arms = {
         job.arm.name: job.config for job in jobs if job.arm in study.arms and not job.arm.once
     }
+    if not of_arms:
+        raise ValueError('what --only names prepares other runs: name one that is compared')
     with TemporaryDirectory() as folder, progress_bar(CONSOLE) as progress:
         specs = []
         for name, config in of_arms.items():
-            path = Path(folder) / f'{name}.py'
+            path = Path(folder, f'{name}.py')  # the benchmark's row has its name
             config.dump(path)
             specs.append(Spec(str(path), device=device_here(), threads=threads_of(args)))
-        results = run_benchmark(specs, repeats=LATENCY_ROUNDS, with_memory=False, progress=progress)
-    rows = [
-        row_of(result, command_here()) | dict(model=name) for name, result in zip(of_arms, results)
-    ]
+        try:
+            results = run_benchmark(
+                specs, repeats=LATENCY_ROUNDS, with_memory=False, progress=progress
+            )
+        except CannotMeasure as error:
+            why = str(error).replace(f'{folder}/', '')
+            raise CannotMeasure(f'{why}; --only times the runs that it names') from error
+    rows = [row_of(result, command_here()) for result in results]
     path = latency_file(table)
     write_latency(path, LATENCY_COLUMNS, rows)
     for row in rows:
         CONSOLE.print(f'{row["model"]:<40} {row["median_ms"]} ms', soft_wrap=True)
     CONSOLE.print(f'  {path}', soft_wrap=True)
-    if runs is not None:
+    if runs is not None and len(runs):
         report(table, study, scale, runs)
     return 0
 
 
 def report(table: Path, study: Study, scale: Scale, rows: pd.DataFrame) -> None:
     """Write table, plots and text of the rows, and show the text."""
-    arms, latency, stem = summarise(rows), read_latency(table), table.with_suffix('')
+    arms, times, stem = summarise(rows), latency_rows(table), table.with_suffix('')
+    latency = milliseconds(times)
     title = f'{study.title} ({scale.name})'
     write_rows(rows, table)
     plot_arms(arms, title, stem.with_suffix('.png'))
@@ -271,6 +280,7 @@ def report(table: Path, study: Study, scale: Scale, rows: pd.DataFrame) -> None:
         protocol(scale.about, rows),
         markdown_table(rows, latency),
         '\n'.join(f'`{command}`' for command in rows['command'].unique()) + '\n',
+        *dict.fromkeys(f'Latency: {row["machine"]}; `{row["command"]}`\n' for row in times),
     ]
     text = '\n\n'.join(parts)
     with whole_file(stem.with_suffix('.md')) as file:

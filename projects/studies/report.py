@@ -215,23 +215,35 @@ def latency_file(table: Path) -> Path:
     return table.with_name(f'{table.stem}_latency.csv')
 
 
-def read_latency(table: Path) -> dict[str, float]:
-    """Median milliseconds of one image by the name of the arm; empty where none were measured.
+def latency_rows(table: Path) -> list[benchmark.Row]:
+    """A benchmark's row for each of a study's networks; none where they were not timed.
 
     Args:
         table: The study's table of runs.
 
     Raises:
-        ValueError: If the file beside it is none of a benchmark, or has a time that is no number.
+        ValueError: If the file beside it is none of a benchmark, has a network twice, or a time that is
+            no positive number.
     """
     path = latency_file(table)
     if not path.exists():
-        return {}
+        return []
     try:
         rows = benchmark.read_rows(path, benchmark.COLUMNS)
-        return {row['model']: float(row['median_ms']) for row in rows}
+        found = milliseconds(rows)
+        if len(found) < len(rows):
+            raise ValueError('it has a network twice')
+        for name, time in found.items():
+            if not 0 < time < math.inf:
+                raise ValueError(f'the time of {name} ({time}) is no positive number')
     except ValueError as error:
-        raise ValueError(f'{path}: {error}; or time the networks again') from error
+        raise ValueError(f'{path}: {error}: mend it, or time the networks again') from error
+    return rows
+
+
+def milliseconds(rows: Iterable[benchmark.Row]) -> dict[str, float]:
+    """Median time of one image by the name of the arm."""
+    return {row['model']: float(row['median_ms']) for row in rows}
 
 
 def markdown_table(rows: pd.DataFrame, latency: dict[str, float]) -> str:
@@ -239,7 +251,7 @@ def markdown_table(rows: pd.DataFrame, latency: dict[str, float]) -> str:
 
     Args:
         rows: Of every run.
-        latency: Milliseconds by the name of the arm, as :func:`read_latency` gives them.
+        latency: Milliseconds by the name of the arm, of those that were timed.
     """
     arms = summarise(rows)
     columns = {
@@ -346,21 +358,22 @@ def plot_cost(arms: pd.DataFrame, latency: dict[str, float], title: str, path: P
         title: Of the plot.
         path: Picture to write.
     """
-    times = _times(arms, latency).dropna()
-    timed = arms.loc[times.index]
-    figure = Figure(figsize=(8.5 if timed.empty else 13, 4.5), layout='constrained')
-    axes = figure.subplots(1, 1 if timed.empty else 2, squeeze=False)[0]
+    times = _times(arms, latency)
+    is_timed = times.notna().any()
+    figure = Figure(figsize=(13 if is_timed else 8.5, 4.5), layout='constrained')
+    axes = figure.subplots(1, 2 if is_timed else 1, squeeze=False)[0]
     _scatter(axes[0], arms, arms['flops_with_attention'] / 1e9)
     axes[0].set_title(title, loc='left')
     axes[0].set_xlabel('GFLOPs with attention')
-    if not timed.empty:
-        _scatter(axes[1], timed, times)
+    if is_timed:
+        _scatter(axes[1], arms, times)
         axes[1].set_xlabel('latency of the network, one image (ms)')
     figure.legend(*axes[0].get_legend_handles_labels(), loc='outside right upper')
     _save(figure, path)
 
 
-def _scatter(axis: Axes, arms: pd.DataFrame, costs: Iterable[float]) -> None:
+def _scatter(axis: Axes, arms: pd.DataFrame, costs: pd.Series) -> None:
+    """Every arm in its own colour, whichever of them have a cost."""
     for index, (arm, cost) in enumerate(zip(arms.fillna({'std': 0}).itertuples(), costs)):
         axis.errorbar(
             cost, arm.mean, arm.std,
@@ -369,7 +382,7 @@ def _scatter(axis: Axes, arms: pd.DataFrame, costs: Iterable[float]) -> None:
         )  # fmt: skip
     axis.set_ylabel('AP on held-out people (mean, standard deviation)')
     axis.set_ylim(bottom=0)
-    axis.set_xlim(0, 1.08 * max(costs))
+    axis.set_xlim(0, 1.08 * costs.max())
 
 
 def _save(figure: Figure, path: Path) -> None:

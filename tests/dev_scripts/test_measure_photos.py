@@ -57,7 +57,8 @@ def test_a_row_for_each_test(tmp_path, monkeypatch):
     ]
     assert all(row['weights'] == 'a.pth' and row['command'].startswith('python ') for row in rows)
 
-    more = ['measure_photos', f'{CONFIG}=b.pth', f'{CONFIG}=a.pth', '--sets', 'sport']
+    more = ['measure_photos', f'{CONFIG}=b.pth', f'{CONFIG}=a.pth', f'{CONFIG}=a.pth']
+    more += ['--sets', 'sport', 'sport']
     monkeypatch.setattr(sys, 'argv', [*more, '--csv', str(path)])
     assert measure_photos.main() == 0
     with open(path, newline='') as file:
@@ -69,13 +70,22 @@ def test_a_row_for_each_test(tmp_path, monkeypatch):
     assert ['b.pth' in row['command'] for row in rows] == [False] * 4 + [True] * 4
 
 
-def test_another_file_is_not_overwritten(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('a,b\n1,2\n', 'is no file of this script'),
+        ('a,b\n', 'is no file of this script'),
+        ('config,weights,set,flip_test,command\na,b,c,d,e,f\n', 'row 1 has not 5 values'),
+        ('config,weights,set,flip_test,command\na,b,c\n', 'row 1 has not 5 values'),
+    ],
+)
+def test_another_file_or_a_damaged_one_is_not_overwritten(tmp_path, monkeypatch, text, said):
     path = tmp_path / 'rows.csv'
-    path.write_text('a,b\n1,2\n')
+    path.write_text(text)
     monkeypatch.setattr(sys, 'argv', ['measure_photos', f'{CONFIG}=a.pth', '--csv', str(path)])
-    with pytest.raises(ValueError, match='is no file of this script'):
+    with pytest.raises(ValueError, match=said):
         measure_photos.main()
-    assert path.read_text() == 'a,b\n1,2\n'
+    assert path.read_text() == text
 
 
 def test_metrics_of_the_same_name_keep_their_prefix(monkeypatch):

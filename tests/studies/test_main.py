@@ -80,7 +80,12 @@ def test_a_study_with_a_run_that_fails(workspace):
     cell = f' | {float(row["median_ms"]):.1f} |'
     text = (workspace / 'out/made_up_micro.md').read_text()
     assert '| latency (ms) |' in text and cell in text
+    assert f'Latency: {row["machine"]}; `{row["command"]}`' in text
     assert (workspace / 'out/made_up_micro.csv').read_bytes() == runs
+    timed = study(workspace, 'made_up.py', '--threads', '1', '--out', 'out', '--latency')
+    assert timed.returncode == 2
+    assert 'studies: bad.py cannot be built' in timed.stderr
+    assert '; --only times the runs that it names' in timed.stderr
     assert kept == [
         path.stat().st_mtime_ns for path in workspace.glob('out/micro/good-*/seed*/result.json')
     ]
@@ -115,6 +120,7 @@ def test_the_mean_pose_of_crowdpose(photos, tmp_path):
         (['peers', '--epochs', '3'], 'studies: 1.5 epochs: choose --epochs so that each run'),
         (['cycles', '--scale', 'small'], 'make_synthpose --out data/synthpose-small'),
         (['cycles', '--out', 'other'], 'other/cycles_micro.csv has the columns'),
+        (['distillation', '--latency', '--only', 'teacher'], 'name one that is compared'),
     ],
 )
 def test_what_cannot_be_run_is_said(workspace, monkeypatch, capsys, arguments, message):

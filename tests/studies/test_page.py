@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from projects.studies.report import latency_file, markdown_table, protocol, read_latency, read_rows
+from projects.studies.report import (
+    latency_file,
+    latency_rows,
+    markdown_table,
+    milliseconds,
+    protocol,
+    read_rows,
+)
 from projects.studies.study import read_study
 
 PAGE = Path(__file__).parents[2] / 'projects/studies/README.md'
@@ -26,7 +33,7 @@ def test_there_are_results():
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_the_table_of_a_study_is_the_one_of_its_rows(path):
     rows = read_rows(path)
-    assert markdown_table(rows, read_latency(path)) in PAGE.read_text(), (
+    assert markdown_table(rows, milliseconds(latency_rows(path))) in PAGE.read_text(), (
         f'{PAGE.name} does not show the table that {path.name} gives'
     )
 

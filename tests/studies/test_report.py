@@ -9,14 +9,16 @@ from mmpose_sdpose.benchmark import report as benchmark
 import pandas as pd
 import pytest
 
+from projects.studies import report
 from projects.studies.jobs import list_jobs
 from projects.studies.report import (
     COLUMNS,
+    latency_rows,
     markdown_table,
+    milliseconds,
     plot_arms,
     plot_cost,
     protocol,
-    read_latency,
     read_rows,
     rows_of,
     summarise,
@@ -233,14 +235,28 @@ def test_plots_are_written(tmp_path):
         assert (tmp_path / f'{name}.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_a_run_has_one_colour_in_both_panels_of_the_costs(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        report.Axes, 'errorbar', lambda axis, cost, *a, **look: drawn.append((cost, look))
+    )
+    monkeypatch.setattr(report.Figure, 'legend', lambda *a, **k: None)
+    plot_cost(summarise(ROWS), {'worse': 2.0, 'once': 1.0}, 'Made up', tmp_path / 'cost.png')
+    count = ROWS['run'].nunique()
+    assert len(drawn) == 2 * count
+    for (_, flops), (_, time) in zip(drawn[:count], drawn[count:]):
+        assert flops == time
+    assert [cost for cost, _ in drawn[count:] if not pd.isna(cost)] == [2.0, 1.0]
+
+
 LATENCY = 'study_latency.csv'
 
 
 def test_latencies_lie_beside_the_runs(tmp_path):
-    assert read_latency(tmp_path / 'study.csv') == {}
+    assert latency_rows(tmp_path / 'study.csv') == []
     row = dict.fromkeys(benchmark.COLUMNS, 'x') | dict(model='base', median_ms='1.25')
     benchmark.write_rows(tmp_path / LATENCY, benchmark.COLUMNS, [row])
-    assert read_latency(tmp_path / 'study.csv') == {'base': 1.25}
+    assert milliseconds(latency_rows(tmp_path / 'study.csv')) == {'base': 1.25}
 
 
 @pytest.mark.parametrize(
@@ -249,6 +265,9 @@ def test_latencies_lie_beside_the_runs(tmp_path):
         (lambda text: text.replace('1.25', 'fast'), "could not convert string to float: 'fast'"),
         (lambda text: text.replace('median_ms', 'ms'), 'it has other columns'),
         (lambda text: text + 'base\n', 'row 2 has not 20 values'),
+        (lambda text: text.replace('1.25', 'inf'), 'the time of base (inf) is no positive number'),
+        (lambda text: text.replace('1.25', '-1'), 'the time of base (-1.0) is no positive number'),
+        (lambda text: text + text.splitlines()[1] + '\n', 'it has a network twice'),
     ],
 )
 def test_a_damaged_file_of_latencies_is_named(tmp_path, change, said):
@@ -256,5 +275,5 @@ def test_a_damaged_file_of_latencies_is_named(tmp_path, change, said):
     benchmark.write_rows(tmp_path / LATENCY, benchmark.COLUMNS, [row])
     (tmp_path / LATENCY).write_text(change((tmp_path / LATENCY).read_text()))
     with pytest.raises(ValueError, match=re.escape(said)) as raised:
-        read_latency(tmp_path / 'study.csv')
+        latency_rows(tmp_path / 'study.csv')
     assert str(tmp_path / LATENCY) in str(raised.value)

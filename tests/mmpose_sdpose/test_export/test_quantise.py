@@ -94,7 +94,8 @@ def test_channel_attention_in_stages_computes_the_same_in_eight_bits():
     assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.98
 
 
-def test_one_image_with_extreme_values_does_not_make_the_others_coarse():
+@pytest.mark.parametrize('batch', [1, 8])
+def test_one_image_with_extreme_values_does_not_make_the_others_coarse(batch):
     """As a white photo does that ends in black, in LADPose-N's backbone."""
     torch.manual_seed(0)
     layers = torch.nn.Sequential(
@@ -102,8 +103,8 @@ def test_one_image_with_extreme_values_does_not_make_the_others_coarse():
     )
     seen = torch.rand(20, 3, 24, 24)
     seen[7, :, :3] = 100
-    graph = trace(layers, (seen[:1],), ('image',), ('features',))
-    usual = seen[:1].numpy()
+    graph = trace(layers, (seen[:batch],), ('image',), ('features',))
+    usual = np.repeat(seen[:1].numpy(), batch, axis=0)
     expected = OnnxSession(graph)(image=usual)['features']
     found = OnnxSession(to_int8(graph, seen.numpy()))(image=usual)['features']
     assert abs(found - expected).max() < 0.1 * expected.max()  # by its range alone 0.8

@@ -107,11 +107,15 @@ def test_what_was_exported_is_summed_up(tmp_path, monkeypatch, capsys):
     said = ' '.join(capsys.readouterr().out.split())
     assert f'model.onnx model {CONFIG}, fp16 input image: 1 x 3 x 128 x 96 output keypoints' in said
     assert 'compared on 1 images of crops fp32 to PyTorch' in said
+    assert 'Warning' not in said
 
 
-def test_a_small_file_with_a_threshold_of_its_own(tmp_path):
+def test_a_small_file_with_a_threshold_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(export_onnx, '_COARSE', -1.0)  # whatever they are is far
     options = ['--fp16-weights', '--threshold', '0.25']
     assert export(CONFIG, WEIGHTS, tmp_path / 'model.onnx', *options) == 0
+    said = ' '.join(capsys.readouterr().out.split())
+    assert 'Warning: in fp16-weights half of the keypoints are' in said
     assert (tmp_path / 'model.onnx').stat().st_size < 3.2e6
     info = PoseModel(tmp_path / 'model.onnx').info
     assert (info.precision, info.threshold) == ('fp16-weights', 0.25)
