@@ -1,4 +1,4 @@
-# make demo   install into .venv, find the person in a photo (PHOTO= yours), then make a small data set, train,
+# make demo   install into .venv, find the person in photos (PHOTO= yours), then make a small data set, train,
 #             test, draw (work_dirs/demo/)
 # make test   install into .venv, lint, run the tests
 # make matrix which versions the packages work with: an environment after another, into docs/matrix.md
@@ -8,7 +8,6 @@
 # PYTHON= the interpreter to build the environment from, VENV= where to put it
 SHELL := bash
 PYTHON ?= python3
-PHOTO ?= docs/walk.jpg
 VENV ?= .venv
 PY := $(VENV)/bin/python
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -38,7 +37,7 @@ $(VENV)/.package: $(VENV)/.requirements $(SOURCES)
 	@touch $@
 
 demo: install
-	mim run mmpose_sdpose demo --photo "$(PHOTO)"
+	mim run mmpose_sdpose demo --photo $(if $(PHOTO),"$(PHOTO)",docs/walk.jpg portrait)
 
 check: $(VENV)/.requirements
 	$(PY) -m ruff check $(CODE)

@@ -1,6 +1,6 @@
-"""See the skeleton of a person in a photo, then a small SDPose learn, in minutes on two CPU cores.
+"""See the skeleton of a person in photos, then a small SDPose learn, in minutes on two CPU cores.
 
-The photo is looked at by the model that comes with the runtime. What learns has their backbone and an
+The photos are looked at by the model that comes with the runtime. What learns has their backbone and an
 untrained head; it is shown drawn people who stand alone and face the camera. Its AP is printed beside
 that of predicting the mean pose, of the untrained head and of the packaged weights. What is done is
 kept in the output folder and not done again; delete the folder to start over.
@@ -46,6 +46,8 @@ PACKAGED = (
     'td-hm_sdpose-n_2xb16-16e_synthpose-128x96',
     'mmpose_sdpose://sdpose-n_synthpose-128x96.pth',
 )
+#: Among the photos: Grace Hopper, who comes with Matplotlib.
+PORTRAIT = 'portrait'
 #: The drawn people: easier ones than SynthPose has by itself.
 PEOPLE = ('--company', 'alone', '--view', 'front')
 #: An AP that is higher by less than this has not risen.
@@ -55,7 +57,10 @@ CONSOLE = Console(highlight=False)
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='demo', description=__doc__)
-    parser.add_argument('--photo', help="of one person; default: a portrait, Matplotlib's sample")
+    parser.add_argument(
+        '--photo', nargs='+', default=[PORTRAIT],
+        help=f"of one person each; {PORTRAIT}, Matplotlib's sample, is the default",
+    )  # fmt: skip
     parser.add_argument('--out', type=Path, default=Path('work_dirs/demo'), help='%(default)s')
     parser.add_argument('--train', type=int, default=3000, help='training images (%(default)s)')
     parser.add_argument('--val', type=int, default=300, help='held-out images (%(default)s)')
@@ -75,7 +80,7 @@ class Demo:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.out = args.out.resolve()
-        self.photo = args.photo
+        self.photos = args.photo
         self.data = self.out / 'synthpose'
         self.sizes = ['--train', str(args.train), '--val', str(args.val)]
         # The config finds the data by it, in this process and in those started from here.
@@ -87,8 +92,8 @@ class Demo:
 
     def run(self) -> None:
         began = time.monotonic()
-        CONSOLE.rule('1/4  a photo, seen by weights in the package')
-        pictures = [self.look_at_photo()]
+        CONSOLE.rule('1/4  photos, seen by weights in the package')
+        pictures = [self.look_at(photo) for photo in self.photos]
         CONSOLE.rule('2/4  data: drawn people, alone and facing the camera')
         self.make_data()
         CONSOLE.print(
@@ -111,15 +116,20 @@ class Demo:
         for path in [checkpoint, *pictures]:
             CONSOLE.print(f'  {path}', soft_wrap=True)
 
-    def look_at_photo(self) -> Path:
+    def look_at(self, photo: str) -> Path:
         """The skeleton in a photo of one person: the first command of README."""
-        portrait = matplotlib.cbook.get_sample_data('grace_hopper.jpg', asfileobj=False)
-        photo = Path(self.photo or str(portrait))
+        path = Path(photo)
+        if photo == PORTRAIT:
+            sample = matplotlib.cbook.get_sample_data('grace_hopper.jpg', asfileobj=False)
+            path = Path(str(sample))
+            CONSOLE.print(
+                'a portrait, which is what these weights are bad at: head and shoulders alone'
+            )
         target = self.out / 'photo'
         tool = [sys.executable, '-m', 'sdpose_runtime']
-        if subprocess.run([*tool, str(photo), '--out', str(target), '--force']).returncode:
+        if subprocess.run([*tool, str(path), '--out', str(target), '--force']).returncode:
             raise StepFailed('the photo could not be looked at, see above')
-        return target / photo.name
+        return target / path.name
 
     def make_data(self) -> None:
         tool = [sys.executable, '-m', 'sdpose_synth']

@@ -23,8 +23,7 @@ from ... import warm
 from ..test_commands.commands import needs_wheel
 
 WEIGHTS = 'mmpose_sdpose://sdpose-n_synthpose-128x96.pth'
-
-
+WALK = Path(__file__).parents[3] / 'docs/walk.jpg'
 SIZES = ['--train', '24', '--val', '8', '--epochs', '1', '--out', 'demo']
 
 
@@ -43,12 +42,14 @@ def warm_step(command: list[str], **options: object) -> subprocess.CompletedProc
 def test_demo_runs_and_does_nothing_twice(tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as here:
         here.setattr(tool.subprocess, 'run', warm_step)
-        here.setattr(sys, 'argv', ['demo', *SIZES])
+        here.setattr(sys, 'argv', ['demo', *SIZES, '--photo', str(WALK), 'portrait'])
         here.setenv('SYNTHPOSE_ROOT', '')  # which the demo sets: as it was afterwards
         here.chdir(tmp_path)
         assert tool.main() == 0, capsys.readouterr().err[-3000:]
     output, out = capsys.readouterr().out, tmp_path / 'demo'
     assert cv2.imread(str(out / 'photo/grace_hopper.jpg')).shape == (600, 512, 3)
+    assert 'a portrait, which is what these weights are bad at' in output
+    assert cv2.imread(str(out / 'photo/walk.jpg')).shape == cv2.imread(str(WALK)).shape
     for row in (
         'predicting the mean pose',
         'packaged backbone, untrained head',
