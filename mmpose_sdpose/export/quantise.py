@@ -68,8 +68,8 @@ def to_int8(graph: ModelProto, images: np.ndarray) -> ModelProto:
             extra_options=dict(
                 # What reads them (norms, GELU, sums) is in float.
                 OpTypesToExcludeOutputQuantization=list(_PRODUCTS),
-                # The mean of the images' ranges: where a white photo ends in black, some values are
-                # thirty times as large as in any other image.
+                # The mean of the images' ranges: where a white photo ends in black, a few values are far
+                # larger than in any other image.
                 CalibMovingAverage=True,
             ),
         )
