@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +24,7 @@ import torch
 _MMPOSE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm'
 _LADPOSE_N = 'td-reg_ladpose-n_1xb256-60e_photos-256x192'
 #: By the name of the file: config, and packaged weights where there are some.
-MODELS = {
+MODELS: dict[str, tuple[str, str | None]] = {
     'sdpose-n': ('td-hm_sdpose-n_1xb256-60e_photos-256x192', 'sdpose-n_photos-256x192.pth'),
     'ladpose-n': (_LADPOSE_N, 'ladpose-n_photos-256x192.pth'),
     'res18-thin': ('td-hm_res18-thin_1xb256-60e_photos-256x192', None),
@@ -47,9 +46,6 @@ BACKBONES: dict[str, dict] = {
     },
 }
 
-#: Name of the file, config and checkpoint of each model.
-Found = Iterator[tuple[str, str, str]]
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -69,13 +65,17 @@ def main() -> int:
         parser.error('--backbones are exported in float32 alone: leave --int8 out')
     args.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
+        models = MODELS
         if args.configs:
-            found = given_configs(args.configs, Path(folder))
-        else:
-            found = other_backbones(Path(folder)) if args.backbones else small_models(Path(folder))
-        for name, config, checkpoint in found:
+            models = {Path(config).stem: (config, None) for config in args.configs}
+        elif args.backbones:
+            models = {name: (config, None) for name, config in other_backbones(Path(folder))}
+        for name, (config, packaged) in models.items():
+            checkpoint = f'mmpose_sdpose://{packaged}'
+            if packaged is None:
+                checkpoint = random_weights(config, Path(folder, f'{name}.pth'))
             files: dict[Path, tuple[str, ...]] = {args.out / f'{name}.onnx': ()}
-            if args.int8 and (args.configs or checkpoint.startswith('mmpose_sdpose://')):
+            if args.int8 and (packaged or args.configs):
                 files[args.out / f'{name}-int8.onnx'] = ('--int8', args.int8)
             for path, options in files.items():
                 if code := export_onnx.main([config, checkpoint, str(path), '--force', *options]):
@@ -83,25 +83,16 @@ def main() -> int:
     return 0
 
 
-def small_models(folder: Path) -> Found:
-    for name, (config, packaged) in MODELS.items():
-        checkpoint = f'mmpose_sdpose://{packaged}' if packaged else None
-        yield name, config, checkpoint or random_weights(config, folder / f'{name}.pth')
-
-
-def other_backbones(folder: Path) -> Found:
+def other_backbones(folder: Path) -> list[tuple[str, str]]:
+    """Name and config of LADPose-N with each of :data:`BACKBONES`, written into the folder."""
+    found = []
     for name, options in BACKBONES.items():
         cfg = read_config(_LADPOSE_N)
         cfg.merge_from_dict(options)
         path = folder / f'{name}.py'
         cfg.dump(path)
-        yield name, str(path), random_weights(str(path), folder / f'{name}.pth')
-
-
-def given_configs(configs: list[str], folder: Path) -> Found:
-    for config in configs:
-        name = Path(config).stem
-        yield name, config, random_weights(config, folder / f'{name}.pth')
+        found.append((name, str(path)))
+    return found
 
 
 def random_weights(config: str, path: Path) -> str:
